@@ -1,0 +1,1 @@
+"""Deep embeddings of lesions; the only door to torch on this floor."""

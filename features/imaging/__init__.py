@@ -1,0 +1,1 @@
+"""Image files in, voxels on a known grid out; one door for every format."""

@@ -1,0 +1,115 @@
+"""`evaluate`: the honest report of a table of features that were extracted elsewhere.
+
+CSV or Parquet, one row a patient, any headers. Leaks are refused (exit 3, with the column or the fold). Families are
+chosen by nested folds; baselines, plain models and shuffled columns stand beside them on the same folds.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from models.commands.comparisons import print_comparisons
+from models.commands.tables import add_table_to, names, request_of, times
+from models.commands.train import fold_count
+from models.evaluate import Evaluating, evaluate
+from models.evaluation_report import EvaluationReport
+from models.figures import FEWEST_IN_A_SUBGROUP, GAIN, LEADING, reading, title
+from models.plain import dumps
+from models.show import print_table
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declares the command."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="the honest report of a table",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--table", type=Path, required=True, metavar="FILE", help="CSV or Parquet, one row a patient")
+    add_table_to(parser)
+    parser.add_argument("--reference", metavar="VALUE", help="the therapy that the others are compared against")
+    parser.add_argument(
+        "--horizon", type=times, default=(), metavar="TIME,...", help="until when therapies are compared"
+    )
+    parser.add_argument("--folds", type=fold_count, default=5, metavar="K", help="outer folds (default 5)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same report (default 0)")
+    parser.add_argument("--families", type=names, default=(), metavar="NAME,...", help="default: all of the task")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes that fit (default 2)")
+    parser.add_argument("--json", action="store_true", help="the whole report as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Evaluates, and prints the report."""
+    how = Evaluating(
+        folds=chosen.folds,
+        seed=chosen.seed,
+        families=chosen.families,
+        reference=chosen.reference,
+        horizons=chosen.horizon,
+        accept_selection=chosen.accept_selection,
+        workers=max(1, chosen.workers),
+    )
+    report = evaluate(request_of(chosen, chosen.table), how)
+    if chosen.json:
+        sys.stdout.write(dumps(report).decode())
+    else:
+        print_evaluation(report)
+
+
+def print_evaluation(report: EvaluationReport) -> None:
+    """Prints a report for people."""
+    sizes = report.sizes
+    marked = "with response" if report.task == "outcome" else "with the event seen"
+    print(f"{sizes.patients} patients, {sizes.positives} {marked} ({report.label})")
+    print(f"{sizes.clinical_columns} columns of the clinical record, {sizes.image_columns} of images")
+    print(report.protocol)
+    for notice in report.notices:
+        print(notice)
+    print("\nOn patients that it had not seen\n")
+    order = list(dict.fromkeys(one.name for one in report.figures))
+    by_name = sorted(report.figures, key=lambda one: order.index(one.name))
+    rows = [
+        (title(one.name), one.of, str(one.estimate), "" if one.of.startswith(GAIN) else reading(one.name))
+        for one in by_name
+    ]
+    print_table(("figure", "of", "value (95 % interval)", "how to read it"), rows)
+    if len({choice.family for choice in report.choices}) > 1:
+        print("\nchosen by fold: " + ", ".join(f"{choice.fold} {choice.family}" for choice in report.choices))
+    _print_decision_curve(report)
+    _print_subgroups(report)
+    print_comparisons(report.comparisons)
+    if report.suspicious:
+        print(
+            f"\nThis is better than honest models are on {sizes.patients} patients: look for a column that knows the "
+            "outcome. A model trained on this table is not promoted until somebody says why (--accept-score REASON)."
+        )
+
+
+def _print_decision_curve(report: EvaluationReport) -> None:
+    if not report.decision_curve:
+        return
+    by = "" if report.decision_day is None else f", events by day {report.decision_day}"
+    print(f"\nDecision curve (net benefit a patient{by}; acting on nobody gains 0)\n")
+    rows = [(f"{one.threshold:.0%}", str(one.model), str(one.everybody)) for one in report.decision_curve]
+    print_table(("threshold", "model (95 % interval)", "everybody (95 % interval)"), rows)
+
+
+def _print_subgroups(report: EvaluationReport) -> None:
+    if not report.subgroups:
+        return
+    leading = title(LEADING[report.task])
+    few = f"not given: wants {FEWEST_IN_A_SUBGROUP} patients with both classes"
+    rows = [
+        (
+            one.name,
+            str(one.patients),
+            str(one.positives),
+            few if one.estimate is None else str(one.estimate),
+            "" if one.gap is None else f"{one.gap}{'  WORSE' if one.flagged else ''}",
+        )
+        for one in report.subgroups
+    ]
+    print(f"\nSubgroups ({leading})\n")
+    print_table(("group", "patients", "positive", "value (95 % interval)", "against all others"), rows)

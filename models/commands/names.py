@@ -1,0 +1,13 @@
+"""Names that MLflow takes for models and aliases."""
+
+import argparse
+import re
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
+
+
+def model_name(text: str) -> str:
+    """A name from the command line."""
+    if not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError("wanted a letter, then letters, digits, _, . or -, at most 128")
+    return text

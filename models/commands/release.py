@@ -1,0 +1,162 @@
+"""`keys`, `admit`, `promote`, `rollback`: who may serve, decided and recorded."""
+
+import argparse
+import getpass
+import re
+import sys
+from pathlib import Path
+
+from models.admission.admit import Admission, admit, promote, roll_back
+from models.admission.report import refusals
+from models.commands.names import model_name
+from models.commands.train import add_registry_to
+from models.errors import AdmissionRefused, BadStore, ModelNotFound
+from models.plain import dumps
+from models.registry import Registry
+from models.releases import PrivateKey, PublicKeys, ReleaseStore, make_keys
+from models.releases.keys import PRIVATE, PUBLIC
+from models.releases.place import folder_of
+
+_URI = re.compile(r"models:/(?P<name>[A-Za-z][A-Za-z0-9_.-]{0,127})(/(?P<version>[0-9]{1,12}|latest)|@(?P<alias>\S+))")
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declares the commands."""
+    keys = commands.add_parser("keys", help="make the keys of one who admits", description="Makes an Ed25519 pair.")
+    keys.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for release.key and release.pub")
+    keys.set_defaults(run=run_keys)
+    admitting = commands.add_parser(
+        "admit",
+        help="check a version and release it to the service",
+        description="Holds a version to every gate and, where all let it pass, signs its release. Exit 3: refused.",
+    )
+    admitting.add_argument("uri", metavar="models:/NAME/VERSION", help="a version, `latest`, or models:/NAME@ALIAS")
+    admitting.add_argument("--alias", type=model_name, help="moved to the version once admitted, e.g. champion")
+    admitting.add_argument("--evaluate", type=Path, metavar="TABLE", help="held-out patients, CSV or Parquet")
+    admitting.add_argument(
+        "--policy", choices=("clinical", "research"), default="clinical", help="research admits without a table"
+    )
+    admitting.add_argument("--json", action="store_true", help="the report as JSON")
+    admitting.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help=f"private key (default {PRIVATE} beside the embedded registry, or in the data folder)",
+    )
+    _add_store_to(admitting)
+    admitting.set_defaults(run=run_admit)
+    promoting = commands.add_parser(
+        "promote", help="let an admitted version serve", description="Moves an alias to an admitted version."
+    )
+    promoting.add_argument("name", type=model_name, metavar="NAME")
+    promoting.add_argument("version", metavar="VERSION")
+    _add_move_to(promoting)
+    promoting.set_defaults(run=run_promote)
+    back = commands.add_parser(
+        "rollback", help="let the version before serve again", description="Moves an alias back, at once."
+    )
+    back.add_argument("name", type=model_name, metavar="NAME")
+    _add_move_to(back)
+    back.set_defaults(run=run_rollback)
+
+
+def _add_move_to(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--alias", type=model_name, default="champion", help="default champion")
+    parser.add_argument(
+        "--public-key",
+        type=Path,
+        metavar="FILE",
+        help=f"whose releases count (default {PUBLIC} beside the embedded registry, or in the data folder)",
+    )
+    _add_store_to(parser)
+
+
+def _add_store_to(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--releases",
+        metavar="URI",
+        help="the store of releases (default releases.db beside the embedded registry, or in the data folder)",
+    )
+    parser.add_argument("--by", default="", metavar="NAME", help="who does it (default: this user)")
+    add_registry_to(parser)
+
+
+def run_keys(chosen: argparse.Namespace) -> None:
+    """Makes a pair and says which is which."""
+    private, public = make_keys(chosen.out)
+    print(f"private key, for those who admit: {private}")
+    print(f"public key, for the service's releases_key_file: {public}")
+
+
+def run_admit(chosen: argparse.Namespace) -> None:
+    """Prints the report; raises AdmissionRefused where a gate does not let the version pass."""
+    registry, store = _opened(chosen)
+    name, version = _resolved(chosen.uri, registry)
+    admission = Admission(
+        name=name,
+        version=version,
+        by=_who(chosen),
+        policy=chosen.policy,
+        table=chosen.evaluate,
+        alias=chosen.alias,
+        champion=chosen.alias or "champion",
+    )
+    report = admit(
+        admission, registry, store, PrivateKey.read(chosen.key or folder_of(registry, chosen.data) / PRIVATE)
+    )
+    if chosen.json:
+        sys.stdout.write(dumps(report).decode())
+    else:
+        print(report.text())
+    if not report.admitted:
+        raise AdmissionRefused(refusals(report.checks))
+    if chosen.alias and not chosen.json:
+        print(f"{chosen.alias} of {name} is now version {version}")
+
+
+def run_promote(chosen: argparse.Namespace) -> None:
+    """Moves the alias to a version that was admitted."""
+    registry, store = _opened(chosen)
+    promote(chosen.name, chosen.version, chosen.alias, _who(chosen), registry, store, _keys(chosen, registry))
+    print(f"{chosen.alias} of {chosen.name} is now version {chosen.version}")
+
+
+def run_rollback(chosen: argparse.Namespace) -> None:
+    """Moves the alias back to the version that had it before."""
+    registry, store = _opened(chosen)
+    version = roll_back(chosen.name, chosen.alias, _who(chosen), registry, store, _keys(chosen, registry))
+    print(f"{chosen.alias} of {chosen.name} is version {version} again")
+
+
+def _opened(chosen: argparse.Namespace) -> tuple[Registry, ReleaseStore]:
+    registry = Registry(chosen.registry, data_folder=chosen.data)
+    return registry, ReleaseStore(chosen.releases, data_folder=folder_of(registry, chosen.data))
+
+
+def _keys(chosen: argparse.Namespace, registry: Registry) -> PublicKeys:
+    return PublicKeys.read(chosen.public_key or folder_of(registry, chosen.data) / PUBLIC)
+
+
+def _who(chosen: argparse.Namespace) -> str:
+    return str(chosen.by) or getpass.getuser()
+
+
+def _resolved(uri: str, registry: Registry) -> tuple[str, str]:
+    """Name and number of the version that is meant now."""
+    found = _URI.fullmatch(uri)
+    if found is None:
+        raise BadStore(
+            f"{uri[:80]!r} names no version; wanted models:/NAME/VERSION, models:/NAME/latest or models:/NAME@ALIAS"
+        )
+    name, version, alias = found["name"], found["version"], found["alias"]
+    if alias:
+        aliased = dict(registry.aliased(alias)).get(name)
+        if aliased is None:
+            raise ModelNotFound(f"no version of {name} has the alias {alias}", name=name)
+        return name, aliased
+    if version != "latest":
+        return name, version
+    versions = registry.versions(name)
+    if not versions:
+        raise ModelNotFound(f"the registry has no version of {name}", name=name)
+    return name, versions[0].version

@@ -1,0 +1,65 @@
+"""Arguments of the commands that take somebody's own table."""
+
+import argparse
+import csv
+from pathlib import Path
+
+from models.cohort_facts import EVIDENCE
+from models.tabular.reading import TableRequest
+
+Arguments = argparse.ArgumentParser | argparse._ArgumentGroup
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names separated by commas; one that holds a comma stands in double quotes."""
+    return tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True)) if name.strip())
+
+
+def times(text: str) -> tuple[float, ...]:
+    """Times above 0 separated by commas, in the table's unit."""
+    found = tuple(float(part) for part in text.split(","))
+    if not all(0 < time < float("inf") for time in found):
+        raise argparse.ArgumentTypeError(f"{text}; wanted times above 0")
+    return found
+
+
+def add_table_to(parser: Arguments) -> None:
+    """Declares what the columns of a table mean."""
+    parser.add_argument("--outcome", metavar="COL", help="response: 1 or 0, yes or no")
+    parser.add_argument("--time", metavar="COL", help="time to the event or to censoring, above 0")
+    parser.add_argument("--event", metavar="COL", help="1 where the event was seen, 0 where censored")
+    parser.add_argument("--therapy", metavar="COL", help="what was given")
+    parser.add_argument("--groups", type=names, default=(), metavar="COL,...", help="subgroups to report")
+    parser.add_argument("--drop", type=names, default=(), metavar="COL,...", help="columns never learned from")
+    parser.add_argument("--missing", type=names, default=(), metavar="VALUE,...", help="cells that stand for nothing")
+    parser.add_argument("--subject", metavar="COL", help="the patient's pseudonym (default: subject, if there)")
+    parser.add_argument(
+        "--imaging",
+        type=names,
+        default=(),
+        metavar="COL,...",
+        help="image features that bear no known name; * fits all",
+    )
+    parser.add_argument(
+        "--evidence", choices=EVIDENCE, default="", help="how therapies were given (default observational)"
+    )
+    parser.add_argument(
+        "--accept-selection", default="", metavar="REASON", help="why the columns are not chosen on these patients"
+    )
+
+
+def request_of(chosen: argparse.Namespace, path: Path) -> TableRequest:
+    """What was asked."""
+    return TableRequest(
+        path=path,
+        outcome=chosen.outcome,
+        time=chosen.time,
+        event=chosen.event,
+        therapy=chosen.therapy,
+        groups=chosen.groups,
+        drop=chosen.drop,
+        missing=chosen.missing,
+        subject=chosen.subject,
+        imaging=chosen.imaging,
+        evidence=chosen.evidence,
+    )

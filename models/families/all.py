@@ -1,0 +1,31 @@
+"""Every family, by task and by its name on the command line."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from models.errors import BadSignature
+from models.families.cox_progression import CoxProgression
+from models.families.family import Family
+from models.families.fusion import Fusion
+from models.families.target import Task
+from models.families.xgboost_outcome import XGBoostOutcome
+
+_EVERY: tuple[Family, ...] = (
+    XGBoostOutcome(),
+    CoxProgression(),
+    Fusion("outcome"),
+    Fusion("progression"),
+)
+FAMILIES: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _EVERY})
+
+
+def family_of(task: Task, name: str) -> Family:
+    """The family of that name for that task.
+
+    Raises:
+        BadSignature: There is none.
+    """
+    if (task, name) not in FAMILIES:
+        known = sorted(known for of, known in FAMILIES if of == task)
+        raise BadSignature(f"no family {name[:64]!r} for {task}; known: {', '.join(known)}")
+    return FAMILIES[task, name]

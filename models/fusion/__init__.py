@@ -1,0 +1,1 @@
+"""The only door from models to torch: a small network over radiomics, embeddings, covariates and therapy."""

@@ -1,0 +1,1 @@
+"""Measures of predictions for unseen patients, each over bootstrap draws of patients."""

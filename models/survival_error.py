@@ -1,0 +1,53 @@
+"""Error of predicted survival curves under censoring: the Brier score, weighted by who could be watched."""
+
+import numpy as np
+
+from features.types import Floats
+from models.families.target import ProgressionTarget
+
+POINTS = 40
+
+
+def evaluation_days(target: ProgressionTarget) -> Floats:
+    """Days at which survival is judged, (40,): until a tenth of the patients, and at least five, are still watched."""
+    ordered = np.sort(target.time_days)
+    still = max(5, int(np.ceil(ordered.size / 10)))
+    last = float(ordered[-still])
+    return np.linspace(last / POINTS, last * (1 - 1e-9), POINTS)
+
+
+def censoring_survival(target: ProgressionTarget, days: Floats) -> Floats:
+    """Kaplan-Meier's probability of not being censored until each day, (days,); events come before censorings."""
+    times = np.unique(target.time_days)
+    at_risk = (target.time_days[None, :] >= times[:, None]).sum(axis=1)
+    events = ((target.time_days[None, :] == times[:, None]) & target.event).sum(axis=1)
+    censored = ((target.time_days[None, :] == times[:, None]) & ~target.event).sum(axis=1)
+    exposed = at_risk - events
+    steps = 1 - np.divide(censored, exposed, out=np.zeros(times.size), where=exposed > 0)
+    curve = np.concatenate([[1.0], np.cumprod(steps)])
+    survival: Floats = curve[np.searchsorted(times, days, side="right")]
+    return survival
+
+
+def integrated_brier(target: ProgressionTarget, survival: Floats, days: Floats, weights: Floats) -> Floats:
+    """Mean over days of the squared error of predicted survival, weighted for censoring, of each draw, (draws,).
+
+    0 is perfect; a constant 0.5 scores 0.25. The censoring curve is the whole cohort's in every draw.
+
+    Args:
+        target: Time and event, n patients.
+        survival: Predicted probability of no progression until each day, (n, days).
+        days: Ascending; the last must lie before the last day on which anyone was watched.
+        weights: How often each patient counts, (draws, n).
+
+    Source: Graf et al., Stat Med 18 (1999) 2529.
+    """
+    progressed = (target.time_days[:, None] <= days[None, :]) & target.event[:, None]
+    watched = target.time_days[:, None] > days[None, :]
+    own = censoring_survival(target, target.time_days)[:, None]
+    at_day = censoring_survival(target, days)[None, :]
+    error = np.where(progressed, survival**2 / np.where(own > 0, own, np.inf), 0.0)
+    error += np.where(watched, (1 - survival) ** 2 / np.where(at_day > 0, at_day, np.inf), 0.0)
+    each = np.trapezoid(error, days, axis=1) / (days[-1] - days[0])
+    draws: Floats = weights @ each / weights.sum(axis=1)
+    return draws

@@ -1,0 +1,44 @@
+"""Somebody's own table as a cohort to train on: the same patients, in the words of the trainer."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from features.notice import Notice
+from models.cohort import Cohort, Patient
+from models.families.columns import THERAPY
+from models.families.target import Bools, OutcomeTarget
+from models.figures import group_members
+from models.table import FeatureTable
+from models.tabular.reading import PatientTable
+
+
+def as_cohort(table: PatientTable) -> tuple[Cohort, FeatureTable]:
+    """Patients without scans, and their features as they were given."""
+    target = table.target
+    therapies = list(table.frame[THERAPY]) if THERAPY in table.frame.columns else [None] * len(table.rows)
+    patients = tuple(
+        Patient(
+            row=row,
+            scans=(),
+            clinical={},
+            given={},
+            therapy=therapies[index],
+            outcome=bool(target.response[index]) if isinstance(target, OutcomeTarget) else None,
+            time_days=None if isinstance(target, OutcomeTarget) else float(target.time_days[index]),
+            event=None if isinstance(target, OutcomeTarget) else bool(target.event[index]),
+            site=None,
+        )
+        for index, row in enumerate(table.rows)
+    )
+    clinical = tuple(spec for spec in table.columns if spec.name.startswith("clinical."))
+    told = tuple(Notice("TABLE", notice) for notice in table.notices)
+    cohort = Cohort(patients, clinical, table.facts, told)
+    return cohort, FeatureTable(table.frame, table.columns, patients, (), "")
+
+
+def groups_of(table: PatientTable) -> Iterator[tuple[str, Bools]]:
+    """Every subgroup that was asked for, with its patients."""
+    for header, values in table.groups.items():
+        for name, members in group_members(header, values):
+            yield name, np.asarray(members)

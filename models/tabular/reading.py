@@ -1,0 +1,301 @@
+"""Reads somebody's own table, CSV or Parquet, one row a patient, into what every family learns from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from features.strict_yaml import nearest
+from models.cohort_columns import MOST_CATEGORIES
+from models.cohort_facts import CohortFacts, read_facts
+from models.errors import BadCohort
+from models.families.columns import THERAPY, ColumnSpec
+from models.families.target import OutcomeTarget, ProgressionTarget, Target, Task
+from models.leakage.patients import identifies
+from models.leakage.plausibility import implausible
+from models.manifest_table import bad_cell, read_table
+from models.tabular.kinds import model_names
+from models.tabular.labels import flags, require_learnable, times
+
+SUBJECT = "subject"
+FEWEST_ON_A_THERAPY = 5
+"""So that each fold, and each inner fold, has seen a therapy that it is asked about."""
+_MISSING = frozenset({"na", "n/a", "nan", "none", "null", "<na>", "missing"})
+_LISTED = 6
+_MOSTLY = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class TableRequest:
+    """Which table, and what its columns mean; headers as they stand in it."""
+
+    path: Path
+    outcome: str | None = None
+    time: str | None = None
+    event: str | None = None
+    therapy: str | None = None
+    groups: tuple[str, ...] = ()
+    """For subgroups; also learned from, unless dropped."""
+    drop: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Cells that stand for nothing, beside empty ones, such as 999."""
+    subject: str | None = None
+    imaging: tuple[str, ...] = ()
+    """Headers or patterns of image features that bear no known name."""
+    evidence: str = ""
+    """How therapies were given; empty for what `columns.yaml` beside the table says, else observational."""
+
+    def __post_init__(self) -> None:
+        survival = (self.time, self.event)
+        if (self.outcome is None) == (survival == (None, None)) or (None in survival and survival != (None, None)):
+            raise BadCohort("wanted an outcome column, or a time column and an event column")
+
+    @property
+    def task(self) -> Task:
+        """Outcome or progression."""
+        return "outcome" if self.outcome is not None else "progression"
+
+    @property
+    def label(self) -> str:
+        """The header of the label, for errors."""
+        return str(self.outcome if self.outcome is not None else self.event)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatientTable:
+    """Patients with a known label, and what is known of each."""
+
+    frame: pd.DataFrame
+    """(patients, columns) by model name; NaN or None where missing; with `therapy` where one is told."""
+    columns: tuple[ColumnSpec, ...]
+    """All that may be learned from, the therapy not among them."""
+    headers: Mapping[str, str]
+    """Header in the table, by model name."""
+    target: Target
+    groups: Mapping[str, tuple[str | float | None, ...]]
+    """By header, one value a patient."""
+    subjects: tuple[str, ...] | None
+    rows: tuple[int, ...]
+    """Number of each patient's row, as a spreadsheet counts."""
+    notices: tuple[str, ...]
+    facts: CohortFacts = field(default_factory=CohortFacts)
+
+    @property
+    def imaging(self) -> tuple[ColumnSpec, ...]:
+        """Columns that are not of the clinical record."""
+        return tuple(spec for spec in self.columns if not spec.name.startswith("clinical."))
+
+
+def read_patients(request: TableRequest) -> PatientTable:
+    """Reads and checks a table.
+
+    Rows without the label, or without the therapy where one is told, are left out; so are columns that are empty,
+    constant, free text, or hold values that no lesion has. All of it is told in the notices.
+
+    Raises:
+        BadCohort: A column is not there, or a cell is not what its column holds, by column and row; or nothing can be
+            learned from the label.
+    """
+    cells, rows = _cells(request)
+    subject = request.subject or (SUBJECT if SUBJECT in cells.columns else None)
+    _require_columns(request, cells, subject)
+    notices: list[str] = []
+    label = _labels(request, cells, rows)
+    kept = ~np.isnan(label).any(axis=1)
+    if left := int((~kept).sum()):
+        notices.append(f"{left} rows without {' and '.join(_label_headers(request))} were left out")
+    if request.therapy is not None:
+        without = kept & cells[request.therapy].isna().to_numpy()
+        if without.any():
+            notices.append(f"{int(without.sum())} rows without {request.therapy} were left out")
+        kept &= ~without
+        given = cells[request.therapy].where(kept)
+        rare = kept & (given.map(given.value_counts()) < FEWEST_ON_A_THERAPY).to_numpy()
+        if rare.any():
+            few = f"on therapies given to fewer than {FEWEST_ON_A_THERAPY} patients"
+            notices.append(f"{int(rare.sum())} rows {few} were left out")
+        kept &= ~rare
+    if not kept.any():
+        raise BadCohort(f"no row has {' and '.join(_label_headers(request))}; wanted one for each patient")
+    cells, rows, label = cells[kept].reset_index(drop=True), rows[kept].reset_index(drop=True), label[kept]
+    target: Target = OutcomeTarget(label[:, 0]) if request.outcome else ProgressionTarget(label[:, 0], label[:, 1] > 0)
+    require_learnable(target, request.label)
+    told = {*_label_headers(request), *request.drop, *filter(None, (request.therapy, subject))}
+    headers = [header for header in cells.columns if header not in told]
+    names = model_names(headers, request.imaging)
+    frame, columns, said = _features(cells[headers], rows, names)
+    notices += said
+    if request.therapy is not None:
+        frame[THERAPY] = _words(cells[request.therapy])
+    return PatientTable(
+        frame=frame,
+        columns=columns,
+        headers={name: header for header, name in names.items()},
+        target=target,
+        groups={header: tuple(_group(cells[header])) for header in request.groups},
+        subjects=None if subject is None else tuple(str(one) for one in cells[subject]),
+        rows=tuple(int(row) for row in rows),
+        notices=tuple(notices),
+        facts=_facts(request),
+    )
+
+
+def _facts(request: TableRequest) -> CohortFacts:
+    facts = read_facts(request.path.parent)
+    return replace(facts, evidence=request.evidence) if request.evidence else facts
+
+
+def _cells(request: TableRequest) -> tuple[pd.DataFrame, pd.Series]:
+    """All cells as text, None where missing, and the number of each row."""
+    table = read_table(request.path)
+    missing = {*_MISSING, *(word.strip().lower() for word in request.missing)}
+    numbers = {float(word) for word in request.missing if _is_number(word)}
+
+    def cell(text: str | None) -> str | None:
+        if text is None or text.lower() in missing:
+            return None
+        return None if numbers and _is_number(text) and float(text) in numbers else text
+
+    data = {
+        column or f"unnamed: {index}": [cell(row.cells.get(column)) for row in table.rows]
+        for index, column in enumerate(table.columns)
+    }
+    return pd.DataFrame(data, dtype=object), pd.Series([row.number for row in table.rows])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _require_columns(request: TableRequest, cells: pd.DataFrame, subject: str | None) -> None:
+    given = [request.outcome, request.time, request.event, request.therapy, subject, *request.groups, *request.drop]
+    for header in given:
+        if header is not None and header not in cells.columns:
+            raise BadCohort(
+                f"the table has no column {header!r}; {nearest(header, tuple(cells.columns))}", column=header
+            )
+    labels = [header for header in (*_label_headers(request), request.therapy) if header is not None]
+    for header in labels:
+        if labels.count(header) > 1 or header in request.drop:
+            raise BadCohort(f"the column {header} is asked for twice: as a label, as the therapy or to be dropped")
+
+
+def _label_headers(request: TableRequest) -> tuple[str, ...]:
+    return tuple(header for header in (request.outcome, request.time, request.event) if header is not None)
+
+
+def _labels(request: TableRequest, cells: pd.DataFrame, rows: pd.Series) -> np.ndarray:
+    if request.outcome is not None:
+        return flags(cells[request.outcome], request.outcome, rows)[:, None]
+    assert request.time is not None and request.event is not None  # noqa: S101 - checked at birth
+    event = flags(cells[request.event], request.event, rows)
+    known = cells[request.time].where(~np.isnan(event), None)
+    return np.column_stack([times(known, request.time, rows), event])
+
+
+def _features(
+    cells: pd.DataFrame, rows: pd.Series, names: Mapping[str, str]
+) -> tuple[pd.DataFrame, tuple[ColumnSpec, ...], list[str]]:
+    data: dict[str, object] = {}
+    specs: list[ColumnSpec] = []
+    left: dict[str, list[str]] = {}
+    respelt = []
+    for header, name in names.items():
+        numbers = _numbers(cells[header], header, rows)
+        values = _one_spelling(cells[header]) if numbers is None else numbers
+        if numbers is None and not values.equals(cells[header]):
+            respelt.append(header)
+        why = _unfit(header, values)
+        if why:
+            left.setdefault(why, []).append(header)
+            continue
+        data[name] = values
+        if numbers is None:
+            seen = tuple(sorted({str(word) for word in values.dropna()}))
+            fits = len(seen) <= MOST_CATEGORIES
+            specs.append(ColumnSpec(name, "category", categories=seen if fits else ()))
+        else:
+            specs.append(ColumnSpec(name))
+    frame = pd.DataFrame(data, index=cells.index)
+    notices = [f"{len(found)} columns are {why} and were left out: {_listed(found)}" for why, found in left.items()]
+    if respelt:
+        notices.append(f"words that differ in spaces or capitals only were taken as one: {_listed(respelt)}")
+    odd = implausible(frame, specs)
+    if odd:
+        notices.append(
+            f"{len(odd)} columns hold values that no lesion has and were left out: "
+            + "; ".join(str(one) for one in odd[:_LISTED])
+            + (f"; and {len(odd) - _LISTED} more" if len(odd) > _LISTED else "")
+        )
+    out = {one.column for one in odd}
+    kept = tuple(spec for spec in specs if spec.name not in out)
+    if not kept:
+        raise BadCohort("no column is left to learn from; wanted at least one that differs between patients")
+    return frame[[spec.name for spec in kept]].copy(), kept, notices
+
+
+def _numbers(words: pd.Series, header: str, rows: pd.Series) -> pd.Series | None:
+    """The column as numbers where most of its cells are; None for words.
+
+    Raises:
+        BadCohort: An infinite value, or a stray word among numbers.
+    """
+    present = words.dropna()
+    numbers = pd.to_numeric(words, errors="coerce").astype(np.float64)
+    fitting = int(numbers[present.index].notna().sum())
+    if fitting < max(1, len(present) / 2):
+        return None
+    infinite = np.isinf(numbers.to_numpy())
+    if infinite.any():
+        raise bad_cell(header, int(rows[infinite].iloc[0]), "an infinite value", "a finite number, or an empty cell")
+    stray = numbers.isna() & words.notna()
+    if stray.any():
+        wanted = "a number, or an empty cell; what else stands for nothing is told by --missing"
+        raise bad_cell(header, int(rows[stray].iloc[0]), "something that is no number", wanted)
+    return numbers
+
+
+def _unfit(header: str, values: pd.Series) -> str:
+    """Why a column cannot be learned from; an identifier is kept, for the alarm to see it."""
+    present = values.dropna()
+    if len(present) == 0:
+        return "empty"
+    if present.nunique() < 2:
+        return "the same for every patient"
+    if len(present) < _MOSTLY * len(values):
+        return "missing for more than half of the patients"
+    if values.dtype == object and present.nunique() > MOST_CATEGORIES and not identifies(header, values):
+        return f"free text of more than {MOST_CATEGORIES} words"
+    return ""
+
+
+def _one_spelling(words: pd.Series) -> pd.Series:
+    """Words that differ in spaces or capitals only, in their most frequent spelling."""
+    plain = words.map(lambda word: "".join(str(word).lower().split()), na_action="ignore")
+    if plain.nunique() == words.nunique():
+        return words.astype(object)
+    frequent = words.groupby(plain).agg(lambda group: group.value_counts().index[0])
+    return plain.map(frequent).astype(object)
+
+
+def _words(words: pd.Series) -> list[str]:
+    """As people write them: a whole number without its point."""
+    return [str(word).removesuffix(".0") if _is_number(str(word)) else str(word) for word in words]
+
+
+def _group(words: pd.Series) -> Sequence[str | float | None]:
+    """Numbers of many values stay numbers, for halves; all else is words."""
+    numbers = pd.to_numeric(words, errors="coerce")
+    if bool(numbers.notna().sum() == words.notna().sum()) and numbers.nunique() > _LISTED:
+        return [None if np.isnan(value) else float(value) for value in numbers]
+    return [None if pd.isna(word) else plain for word, plain in zip(words, _words(words), strict=True)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")

@@ -1,0 +1,282 @@
+"""From a cohort manifest to a registered model version: measured, cross-validated, fitted on all, registered."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import cast
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from features.embedding.encoder import DEFAULT
+from features.profile import DEFAULT_PROFILE, Profile
+from models.assure import assure
+from models.card import card
+from models.cohort import Cohort, Patient, read_cohort
+from models.crossvalidation import cross_validate
+from models.effects.evidence import population_evidence
+from models.families.all import family_of
+from models.families.columns import ColumnSpec
+from models.families.family import Family, Fitted
+from models.families.target import Bools, Task
+from models.figures import Figure, figures, subgroups, subgroups_of
+from models.leakage.columns import refuse_leaks
+from models.leakage.plausibility import implausible
+from models.manifest import Evidence, Facts, Metric
+from models.package import write_version
+from models.reference import Reference, describe
+from models.registry import DATA_FOLDER, Registry
+from models.spreads import Spreads, spreads_of
+from models.table import FeatureTable, Measuring, feature_table
+from models.tabular.cohort import as_cohort, groups_of
+from models.tabular.reading import PatientTable
+from models.training_report import TrainingReport
+
+EMBEDDING = "embedding."
+EMBEDDED_FAMILIES = frozenset({"fusion"})
+"""Families that learn from embeddings; for the others an embedding is thousands of weak columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What is to be trained."""
+
+    task: Task
+    family: str
+    name: str = ""
+    """Registered name; `<task>-<family>` where empty."""
+    profile: Profile = field(default=DEFAULT_PROFILE)
+    encoder: Path = DEFAULT
+    """File of the encoder that embeds, for families that learn from embeddings."""
+    folds: int = 5
+    seed: int = 0
+    alias: str | None = None
+    accept_score: str = ""
+    """Why a score that is too high for the cohort's size is believed: without it such a model gets no alias."""
+    data_folder: Path = DATA_FOLDER
+    """Where measured features are kept, so that a second training need not measure again."""
+    workers: int = 2
+    progress: bool = True
+    similar_patients: bool = True
+    """Whether the version tells of its cohort: percentiles, similar patients, numbers at risk (`models.reference`)."""
+
+    @property
+    def registered_name(self) -> str:
+        """The name in the registry."""
+        return self.name or f"{self.task}-{self.family}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What came of it."""
+
+    report: TrainingReport
+    version: str
+    withheld: bool = False
+    """Whether the alias was asked for and not given, for the score is too high to be believed without a reason."""
+
+
+def train(manifest: Path, training: Training, registry: Registry) -> Trained:
+    """Trains one model and registers it; the alias moves last.
+
+    Raises:
+        BadCohort: The manifest, or what it holds, cannot be learned from.
+        LeakingColumn: A column alone tells the outcome.
+        BadSignature: No such family for the task.
+        RegistryUnavailable: MLflow does not answer.
+    """
+    family = family_of(training.task, training.family)
+    cohort = read_cohort(manifest).labelled(training.task)
+    cohort.target(training.task).require_enough()  # before minutes go into measuring
+    return _registered(cohort, measured(cohort, training), family, training, registry)
+
+
+def train_table(table: PatientTable, training: Training, registry: Registry) -> Trained:
+    """Trains one model on somebody's own table of features; else as `train`."""
+    family = family_of(training.task, training.family)
+    cohort, features = as_cohort(table)
+    return _registered(cohort, features, family, training, registry, groups_of(table))
+
+
+def _registered(
+    cohort: Cohort,
+    table: FeatureTable,
+    family: Family,
+    training: Training,
+    registry: Registry,
+    groups: Iterable[tuple[str, Bools]] | None = None,
+) -> Trained:
+    # Matrices of a few hundred rows: on two busy cores BLAS's threads made each step twelve times slower.
+    with threadpool_limits(limits=1, user_api="blas"):
+        report, fitted = fit(cohort, table, family, training, groups)
+    withheld = report.suspicious and not training.accept_score
+    with TemporaryDirectory() as folder:
+        version_folder = Path(folder) / "model"
+        text = card(report)
+        told = _reference(cohort, table, fitted, training)
+        facts = _facts(report, training, cohort, spreads_of(fitted, table.frame))
+        write_version(version_folder, fitted, facts, text, reference=told)
+        version = registry.register(
+            version_folder,
+            report.name,
+            params=_params(report, training),
+            metrics={_key(figure): figure.estimate.value for figure in report.figures},
+            tags=_tags(report),
+            description=text,
+            alias=None if withheld else training.alias,
+        )
+    return Trained(report, version, withheld=withheld and training.alias is not None)
+
+
+def measured(cohort: Cohort, training: Training) -> FeatureTable:
+    """The cohort's features, with embeddings where the family learns from them."""
+    cache = training.data_folder / "features.db"
+    encoder = training.encoder if training.family in EMBEDDED_FAMILIES else None
+    measuring = Measuring(training.profile.text, encoder, cache)
+    return feature_table(cohort, measuring, workers=training.workers, progress=training.progress)
+
+
+def fit(
+    cohort: Cohort,
+    table: FeatureTable,
+    family: Family,
+    training: Training,
+    groups: Iterable[tuple[str, Bools]] | None = None,
+) -> tuple[TrainingReport, Fitted]:
+    """Figures on held-out patients, then the model itself, fitted on all.
+
+    Args:
+        cohort: Checked patients.
+        table: Their features.
+        family: What learns.
+        training: How.
+        groups: For subgroups; by sex, age and site where none are given.
+
+    Raises:
+        BadCohort: Too few patients, or no column varies.
+        Leak: A column alone tells the outcome, or a patient would be in two folds.
+    """
+    target = Cohort(table.patients, cohort.clinical, cohort.facts, ()).target(training.task)
+    target.require_enough()
+    refuse_leaks(table.frame, table.columns, target)
+    odd = implausible(table.frame, table.columns)
+    validation = cross_validate(
+        family, table.frame, target, table.columns, folds=training.folds, seed=training.seed, progress=training.progress
+    )
+    fitted = family.fit(table.frame, target, table.columns, seed=training.seed)
+    fitted = assure(family, fitted, table.frame, target, table.columns, seed=training.seed, fold_fits=validation.fits)
+    recipe = fitted.recipe
+    report = TrainingReport(
+        name=training.registered_name,
+        task=training.task,
+        family=training.family,
+        facts=cohort.facts,
+        patients=len(table.patients),
+        positives=_positives(table.patients, training.task),
+        left_out=table.left_out,
+        notices=(*(notice.message for notice in cohort.notices), *map(str, odd)),
+        folds=validation.folds,
+        seed=training.seed,
+        figures=figures(validation, seed=training.seed),
+        subgroups=subgroups(validation, table.patients, seed=training.seed)
+        if groups is None
+        else subgroups_of(validation, groups, seed=training.seed),
+        offered=len(table.columns),
+        columns=recipe.columns,
+        needed_scans=recipe.needed_scans,
+        therapies=recipe.therapies,
+        by_therapy=_by_therapy(table.patients, training.task),
+        method=recipe.method,
+        profile_digest=training.profile.digest,
+        encoder_identity=table.encoder if _takes(recipe.columns, EMBEDDING) else "",
+        comparisons=population_evidence(table.frame, table.columns, target, cohort.facts.evidence, seed=training.seed),
+        accepted_score=training.accept_score,
+    )
+    return report, fitted
+
+
+def _facts(report: TrainingReport, training: Training, cohort: Cohort, spreads: Spreads | None) -> Facts:
+    return Facts(
+        endpoint=cohort.facts.endpoint[training.task],
+        training_patients=report.patients,
+        simulated=cohort.facts.simulated,
+        evidence=cast(Evidence, cohort.facts.evidence),
+        profile=training.profile.text if _takes(report.columns, "radiomics.") else "",
+        encoder=report.encoder_identity,
+        comparisons=report.comparisons,
+        implausible_score=report.suspicious,
+        accepted_score=report.accepted_score,
+        metrics=tuple(
+            Metric(
+                figure.name,
+                figure.of,
+                figure.estimate.value,
+                figure.estimate.lower,
+                figure.estimate.upper,
+                report.protocol,
+            )
+            for figure in report.figures
+            if figure.estimate.lower is not None and figure.estimate.upper is not None
+        ),
+        spreads=spreads,
+    )
+
+
+def _reference(cohort: Cohort, table: FeatureTable, fitted: Fitted, training: Training) -> Reference | None:
+    if not training.similar_patients:
+        return None
+    target = Cohort(table.patients, cohort.clinical, cohort.facts, ()).target(training.task)
+    return describe(fitted.recipe.design, fitted.encode(table.frame), target, np.random.default_rng(training.seed))
+
+
+def _params(report: TrainingReport, training: Training) -> dict[str, object]:
+    return {
+        "task": report.task,
+        "family": report.family,
+        "folds": report.folds,
+        "seed": report.seed,
+        "patients": report.patients,
+        "positives": report.positives,
+        "columns_offered": report.offered,
+        "columns": len(report.columns),
+        "therapies": ", ".join(report.therapies)[:400],
+        "profile": training.profile.digest,
+        "encoder": report.encoder_identity or "none",
+    }
+
+
+def _tags(report: TrainingReport) -> dict[str, str]:
+    leading = report.leading
+    tags = {
+        "radresponse.task": report.task,
+        "radresponse.family": report.family,
+        "radresponse.patients": str(report.patients),
+        "radresponse.simulated": str(report.facts.simulated).lower(),
+    }
+    if leading is not None and math.isfinite(leading.estimate.value):
+        tags["radresponse.figure"] = f"{leading.name} {leading.estimate}"
+    return tags
+
+
+def _key(figure: Figure) -> str:
+    """MLflow's metric key: the model's own figures plain, the others with whose they are."""
+    return figure.name if figure.of == "model" else f"{figure.name}/{figure.of.replace(' ', '_')}"
+
+
+def _positives(patients: tuple[Patient, ...], task: Task) -> int:
+    return sum(bool(patient.outcome if task == "outcome" else patient.event) for patient in patients)
+
+
+def _by_therapy(patients: tuple[Patient, ...], task: Task) -> tuple[tuple[str, int, int], ...]:
+    given = Counter(patient.therapy for patient in patients if patient.therapy is not None)
+    return tuple(
+        (therapy, given[therapy], _positives(tuple(one for one in patients if one.therapy == therapy), task))
+        for therapy in sorted(given)
+    )
+
+
+def _takes(columns: tuple[ColumnSpec, ...], prefix: str) -> bool:
+    return any(spec.name.startswith(prefix) for spec in columns)

@@ -1,0 +1,1 @@
+"""Messages in, messages out: the gRPC service over models and features."""

@@ -1,0 +1,171 @@
+"""Records every call that may touch a case before its answer leaves; one that cannot be recorded is not answered.
+
+Stands inside of what turns errors into answers, and outside of the gate: refused calls are recorded too.
+"""
+
+import inspect
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+import grpc
+
+from service import logs, status
+from service.audit.call import Call
+from service.audit.facts import Facts
+from service.audit.key import Key
+from service.auth import caller_name
+from service.errors import AuditUnavailable
+from service.known import UNKNOWN, method_of
+
+log = logging.getLogger(__name__)
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+TOUCH_NO_CASE = frozenset(
+    {"radresponse.v1.ModelService", "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+)
+"""Services whose calls are not recorded; all others are, also those that nobody has thought of yet."""
+STARTED = "STARTED"
+"""The code of a call that goes on, such as a stream of answers before its first one; another row follows at its end."""
+
+
+LASTING = frozenset({"radresponse.v1.ImageService/DeleteSubject", "radresponse.v1.OutcomeService/ReportOutcome"})
+"""Methods whose effect cannot be taken back: they only begin while the record takes rows."""
+
+
+class Records(Protocol):
+    """Where calls are recorded."""
+
+    async def ready(self, begun: Call) -> None:
+        """Makes sure that rows are taken, if need be by recording that a call begins; raises AuditUnavailable."""
+
+    async def write(self, call: Call) -> None:
+        """Waits until the call is recorded; raises AuditUnavailable where it is not."""
+
+
+class Recording(grpc.aio.ServerInterceptor):
+    """Watches requests and answers pass, and writes a row for each call."""
+
+    def __init__(
+        self,
+        records: Records,
+        key: Key,
+        *,
+        clock: Callable[[], float] = time.time,
+        observe: Callable[[str, float], None] = lambda stage, seconds: None,
+    ) -> None:
+        """Takes where to.
+
+        Args:
+            records: The writer.
+            key: Of the audit.
+            clock: Seconds since 1970.
+            observe: Takes the seconds that a call waited for its row, as the stage `audit`.
+        """
+        self._records = records
+        self._key = key
+        self._clock = clock
+        self._observe = observe
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:  # noqa: ANN401 - gRPC's handlers
+        """The handler, recorded."""
+        handler: Any = await continuation(handler_call_details)
+        if handler is None or (method := method_of(handler, handler_call_details)) == UNKNOWN:
+            return handler
+        if method.split("/")[1] in TOUCH_NO_CASE:
+            return handler
+        kind = f"{'stream' if handler.request_streaming else 'unary'}_"
+        kind += "stream" if handler.response_streaming else "unary"
+        behaviour = getattr(handler, kind)
+        wrapped = self._iterating if inspect.isasyncgenfunction(behaviour) else self._returning
+        seen = _first_seen if handler.request_streaming else _seen
+        return handler._replace(**{kind: wrapped(behaviour, seen, method.removeprefix("/"))})
+
+    def _returning(
+        self, behaviour: Callable[..., Awaitable[Any]], seen: Callable[[Any, Facts], Any], method: str
+    ) -> Callable[..., Awaitable[Any]]:
+        async def call(request: object, context: Context) -> Any:  # noqa: ANN401
+            facts = Facts(self._key)
+            try:
+                asked = seen(request, facts)
+                if method in LASTING:
+                    await self._records.ready(self._call(method, STARTED, "", facts))
+                answer = await behaviour(asked, context)
+            except BaseException as error:
+                await self._refused(error, method, context, facts)
+                raise
+            facts.answered(answer)
+            await self._write(method, grpc.StatusCode.OK.name, "", facts)
+            return answer
+
+        return call
+
+    def _iterating(
+        self, behaviour: Callable[..., AsyncIterator[Any]], seen: Callable[[Any, Facts], Any], method: str
+    ) -> Callable[..., AsyncIterator[Any]]:
+        async def call(request: object, context: Context) -> AsyncIterator[Any]:
+            facts = Facts(self._key)
+            started = False
+            try:
+                async for answer in behaviour(seen(request, facts), context):
+                    if not started:
+                        await self._write(method, STARTED, "", facts)
+                        started = True
+                    facts.answered(answer)
+                    yield answer
+            except BaseException as error:
+                await self._refused(error, method, context, facts)
+                raise
+            await self._write(method, grpc.StatusCode.OK.name, "", facts)
+
+        return call
+
+    async def _refused(self, error: BaseException, method: str, context: Context, facts: Facts) -> None:
+        """Records how a call failed; whose caller has gone, or whose row failed already, is told nothing more."""
+        if isinstance(error, AuditUnavailable):
+            return
+        code, reason = status.told(error, context)
+        try:
+            await self._write(method, code.name, reason, facts)
+        except AuditUnavailable:
+            if isinstance(error, Exception):
+                raise
+            log.warning("a call that its caller left is not recorded", extra={"fields": {"method": method}})
+
+    async def _write(self, method: str, code: str, reason: str, facts: Facts) -> None:
+        began = time.perf_counter()
+        await self._records.write(self._call(method, code, reason, facts))
+        self._observe("audit", time.perf_counter() - began)
+
+    def _call(self, method: str, code: str, reason: str, facts: Facts) -> Call:
+        return Call(
+            id=logs.request_id.get(),
+            time_us=round(self._clock() * 1e6),
+            caller=caller_name(),
+            method=method,
+            code=code,
+            reason=reason,
+            subject=facts.subject,
+            prediction_id=facts.prediction_id,
+            made=facts.made,
+        )
+
+
+def _seen(request: object, facts: Facts) -> object:
+    facts.asked(request)
+    return request
+
+
+async def _first_seen(requests: AsyncIterator[object], facts: Facts) -> AsyncIterator[object]:
+    first = True
+    async for request in requests:
+        if first:
+            facts.asked(request)
+        first = False
+        yield request

@@ -1,0 +1,1 @@
+"""What is asked about since training, and what became of it: drift and live performance, by model version."""

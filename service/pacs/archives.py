@@ -1,0 +1,49 @@
+"""The archives that this server knows, each for the callers that may name it."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from service.errors import UnknownPacs
+from service.pacs.archive import Archive
+from service.pacs.settings import Pacs, read_pacs
+
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+UID_CHARACTERS = 64
+
+
+class Archives:
+    """All of them; a connection is made when the first request names one."""
+
+    def __init__(self, listed: Mapping[str, Pacs]) -> None:
+        self._listed = listed
+        self._open: dict[str, Archive] = {}
+
+    @classmethod
+    def of(cls, file: Path | None) -> "Archives":
+        """Reads the operator's file; none where there is none.
+
+        Raises:
+            SettingsError: It cannot be read, or says something that is not known.
+        """
+        return cls(read_pacs(file) if file else {})
+
+    def archive(self, name: str, caller: str) -> Archive:
+        """One of them.
+
+        Raises:
+            UnknownPacs: It is not listed, or not for this caller.
+        """
+        pacs = self._listed.get(name)
+        if pacs is None or (pacs.callers is not None and caller not in pacs.callers):
+            raise UnknownPacs
+        if name not in self._open:
+            from service.pacs.web import WebArchive  # noqa: PLC0415 - loads pydicom
+
+            self._open.setdefault(name, WebArchive(pacs))
+        return self._open[name]
+
+
+def looks_like_uid(text: str) -> bool:
+    """Whether a text has the form of a DICOM UID."""
+    return len(text) <= UID_CHARACTERS and _UID.fullmatch(text) is not None

@@ -1,0 +1,1 @@
+"""What an answer becomes outside of gRPC: FHIR resources, DICOM objects."""

@@ -1,0 +1,45 @@
+"""Callers in a process of their own: each sends the same request again as soon as it has its answer.
+
+`python -m tests.benchmarks.load ADDRESS METHOD CALLERS SECONDS <REQUEST` prints figures as JSON. Requests
+and answers stay bytes here, so that the caller's own work is as small as it can be.
+"""
+
+import asyncio
+import json
+import sys
+import time
+
+import grpc
+
+WARM_UP_SECONDS = 1.0
+
+
+async def load(address: str, method: str, callers: int, seconds: float, request: bytes) -> dict[str, float]:
+    """p50 and p99 in milliseconds, and calls a second; any call that fails ends it all."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
+        await _call_on(call, request, time.perf_counter() + WARM_UP_SECONDS)
+        started = time.perf_counter()
+        spent = await asyncio.gather(*(_call_on(call, request, started + seconds) for _ in range(callers)))
+        elapsed = time.perf_counter() - started
+    took = sorted(one for of_caller in spent for one in of_caller)
+    return {
+        "calls": len(took),
+        "p50_ms": 1000 * took[len(took) // 2],
+        "p99_ms": 1000 * took[min(len(took) - 1, int(len(took) * 0.99))],
+        "calls_per_second": len(took) / elapsed,
+    }
+
+
+async def _call_on(call: "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]", request: bytes, until: float) -> list[float]:
+    took = []
+    while (started := time.perf_counter()) < until:
+        await call(request, timeout=60)
+        took.append(time.perf_counter() - started)
+    return took
+
+
+if __name__ == "__main__":
+    _address, _method, _callers, _seconds = sys.argv[1:]
+    _figures = asyncio.run(load(_address, _method, int(_callers), float(_seconds), sys.stdin.buffer.read()))
+    sys.stdout.write(json.dumps(_figures))

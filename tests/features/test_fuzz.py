@@ -1,0 +1,35 @@
+"""No file, however it was changed, gives anything but an image, labels or an error of ours; finds are replayed.
+
+`make fuzz` goes on for ten minutes, in memory of a fixed size; a test run takes a few hundred files of it.
+"""
+
+from pathlib import Path
+
+import pytest
+from builders.fuzz import hostile, image, seeds, survives
+from hypothesis import HealthCheck, given, settings
+
+FINDS = sorted((Path(__file__).parent / "finds").glob("*.bin"))
+
+
+@given(hostile())
+@settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+def test_hostile_files_are_refused_or_read(content: bytes) -> None:
+    survives(content)
+
+
+@pytest.mark.parametrize("seed", sorted(seeds()))
+def test_what_is_changed_is_whole_before(seed: str) -> None:
+    survives(seeds()[seed])
+    assert image().grid.size == (8, 6, 4)
+
+
+@pytest.mark.parametrize("find", FINDS, ids=lambda path: path.stem)
+def test_what_was_found_once_is_refused_or_read(find: Path) -> None:
+    survives(find.read_bytes())
