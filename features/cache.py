@@ -17,8 +17,13 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Protocol
 
+from features.write_ahead import write_ahead
+
 LAYOUT = 2
 """Raised whenever entries of older versions must not be read: another layout, or other values for the same key."""
+
+_WAIT_SECONDS = 30
+"""For a lock that another process holds."""
 
 Found = dict[str, float | str]
 """By feature: its value, or why there is none."""
@@ -182,9 +187,9 @@ class Shelf:
 
 
 def _open(path: Path | None) -> sqlite3.Connection:
-    connection = sqlite3.connect(path or ":memory:", timeout=30, check_same_thread=False)
+    connection = sqlite3.connect(path or ":memory:", timeout=_WAIT_SECONDS, check_same_thread=False)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        write_ahead(connection, _WAIT_SECONDS)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA secure_delete = ON")
         with connection:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspe
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from features.write_ahead import write_ahead
 from models.errors import BadStore, StoreUnavailable
 
 WAIT_SECONDS = 5
@@ -158,7 +159,7 @@ def _sqlite(url: URL) -> Engine:
 
     def opened(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # transactions begin where we say
-        connection.execute("PRAGMA journal_mode=WAL")
+        write_ahead(connection, WAIT_SECONDS)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA secure_delete=ON")
         with suppress(OSError):

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.write_ahead import write_ahead
 from service.secret_file import secret_of
 
+_WAIT_SECONDS = 5
+"""For a lock that another process holds."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS held (
     holder BLOB NOT NULL, digest TEXT NOT NULL, size_bytes INTEGER NOT NULL, created REAL NOT NULL,
@@ -51,8 +54,10 @@ class Index:
 
     def __init__(self, folder: Path) -> None:
         self._secret = secret_of(folder / "key")
-        self._rows = sqlite3.connect(folder / "index.db", check_same_thread=False, isolation_level=None)
-        self._rows.execute("PRAGMA journal_mode=WAL")
+        self._rows = sqlite3.connect(
+            folder / "index.db", timeout=_WAIT_SECONDS, check_same_thread=False, isolation_level=None
+        )
+        write_ahead(self._rows, _WAIT_SECONDS)
         self._rows.execute("PRAGMA secure_delete=ON")
         self._rows.executescript(_TABLES)
 
