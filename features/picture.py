@@ -59,24 +59,20 @@ def draw(lesion: Lesion, modality: str) -> Picture:
         lesion: Of any orientation; planes are those of the image's third axis.
         modality: `ct`, `pt` or `mr`, which decides the window.
     """
-    index = int(lesion.mask.sum(axis=(1, 2)).argmax())
-    plane, mask = lesion.image[index], lesion.mask[index]
-    rows, columns = _crop(mask, lesion.grid)
-    black, white = _window(plane, mask, lesion.grid, modality, (rows, columns))
-    view = _View.of(lesion.grid)
-    pixels, inside = view.turn(plane[rows, columns]), view.turn(mask[rows, columns])
-    step = -(-max(pixels.shape) // MOST_PIXELS)
-    pixels, inside = pixels[::step, ::step], inside[::step, ::step]
+    frame = Frame.of(lesion)
+    plane, mask, view, step = lesion.image[frame.index], lesion.mask[frame.index], frame.view, frame.step
+    black, white = _window(plane, mask, lesion.grid, modality, (frame.rows, frame.columns))
+    pixels, inside = frame.show(plane), frame.show(mask)
     height, width = pixels.shape
     return Picture(
         label=lesion.label,
-        png=_png(pixels, black, white),
+        png=png_of(_grey(pixels, black, white)),
         width=width,
         height=height,
         column_spacing_mm=view.column_spacing_mm * step,
         row_spacing_mm=view.row_spacing_mm * step,
         contours=_contours(inside),
-        slice=index,
+        slice=frame.index,
         slices=lesion.image.shape[0],
         black=black,
         white=white,
@@ -87,8 +83,42 @@ def draw(lesion: Lesion, modality: str) -> Picture:
     )
 
 
+def png_of(pixels: NDArray[np.uint8]) -> bytes:
+    """A PNG of grey values, (height, width), or of colours, (height, width, 4)."""
+    from PIL import Image  # noqa: PLC0415  loads slowly
+
+    written = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(written, format="PNG", optimize=True)
+    return written.getvalue()
+
+
 @dataclass(frozen=True, slots=True)
-class _View:
+class Frame:
+    """Which part of a scan the picture of a lesion shows."""
+
+    index: int
+    """Of the slice, along the image's third axis."""
+    rows: slice
+    columns: slice
+    view: "View"
+    step: int
+    """Every so many voxels are shown."""
+
+    @classmethod
+    def of(cls, lesion: Lesion) -> "Frame":
+        """The plane in which the lesion is largest, cropped round it."""
+        index = int(lesion.mask.sum(axis=(1, 2)).argmax())
+        rows, columns = _crop(lesion.mask[index], lesion.grid)
+        longest = max(rows.stop - rows.start, columns.stop - columns.start)
+        return cls(index, rows, columns, View.of(lesion.grid), -(-longest // MOST_PIXELS))
+
+    def show(self, plane: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Values of the slice, (y, x), as the picture has them, (height, width)."""
+        return self.view.turn(plane[self.rows, self.columns])[:: self.step, :: self.step]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
     """How a plane (y, x) is turned for show."""
 
     transposed: bool
@@ -102,7 +132,8 @@ class _View:
     bottom: str
 
     @classmethod
-    def of(cls, grid: Grid) -> "_View":
+    def of(cls, grid: Grid) -> "View":
+        """Turned to the radiological convention."""
         cosines = np.array(grid.direction).reshape(3, 3)
         axes = _nearest_axes(cosines)
         # Down the picture: towards the back in an axial plane, else towards the feet.
@@ -127,6 +158,7 @@ class _View:
         )
 
     def turn(self, plane: NDArray[np.generic]) -> NDArray[np.generic]:
+        """As it is shown."""
         turned = plane.T if self.transposed else plane
         turned = turned[::-1] if self.flip_rows else turned
         return turned[:, ::-1] if self.flip_columns else turned
@@ -174,14 +206,9 @@ def _ring(mask: Mask, grid: Grid) -> Mask:
     return ring if ring.any() else mask
 
 
-def _png(pixels: NDArray[np.generic], black: float, white: float) -> bytes:
-    from PIL import Image  # noqa: PLC0415  loads slowly
-
+def _grey(pixels: NDArray[np.generic], black: float, white: float) -> NDArray[np.uint8]:
     share = (pixels.astype(np.float64) - black) / (white - black)
-    grey = np.rint(np.clip(share, 0.0, 1.0) * 255).astype(np.uint8)
-    written = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(grey)).save(written, format="PNG", optimize=True)
-    return written.getvalue()
+    return np.rint(np.clip(share, 0.0, 1.0) * 255).astype(np.uint8)
 
 
 def _contours(inside: NDArray[np.generic]) -> tuple[Floats, ...]:

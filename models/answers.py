@@ -149,6 +149,11 @@ class Prediction:
     """All contributions, summed by kind."""
     risk: Risk | None = None
 
+    @property
+    def told(self) -> bool:
+        """Whether anything is predicted, and not withheld."""
+        return self.outcome is not None or self.progression is not None or self.risk is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:

@@ -34,7 +34,7 @@ def pictures_of(case: Case, instruments: Instruments, check: Check) -> list[boar
             for lesion in sorted(lesions, key=lambda one: (-one.voxel_count, one.label))[:MOST_PICTURES]:
                 check()
                 picture = draw(lesion, scan.name.partition("_")[0])
-                messages.append(_picture(picture, index, scan.name, scan.day))
+                messages.append(picture_of(picture, index, scan.name, scan.day))
     return messages
 
 
@@ -52,7 +52,8 @@ def similar_patients_of(
     return found
 
 
-def _picture(picture: Picture, scan: int, name: str, day: int) -> board_pb2.LesionPicture:
+def picture_of(picture: Picture, scan: int, name: str, day: int) -> board_pb2.LesionPicture:
+    """As a message."""
     return board_pb2.LesionPicture(
         scan=scan,
         scan_name=name,

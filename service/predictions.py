@@ -34,6 +34,7 @@ from service.provenance import number, provenance_of
 from service.results.answered import Answered, Response
 from service.results.dicom.objects import Objects, objects_of
 from service.results.documents import Format, documents_of, require_formats
+from service.saliency import saliency_of
 from service.selection import Asked, Selection, left_out, nothing_left, of_named, select, unknown_covariates
 from service.tracing import span
 from service.uploads import UploadStore
@@ -323,6 +324,12 @@ def add_board(
         models = [asked.model for asked, _ in asking.answers]
         inputs = [asking.inputs[model.name] for model in models]
         response.similar_patients.extend(similar_patients_of(models, inputs, check))
+    if wanted.saliency:
+        told = [
+            (asked.model, asking.inputs[asked.model.name], [one.therapy for one in answer.predictions if one.told])
+            for asked, answer in asking.answers
+        ]
+        response.saliency.extend(saliency_of(case, told, instruments, check))
 
 
 def _answer(asked: Asked, inputs: Inputs, reference: str | None, instruments: Instruments) -> Answer:

@@ -30,6 +30,13 @@ class CropView:
         """Four channels of each, (n, 4, size, size, size)."""
         return crops(cutouts, self.preprocessing, device, together=together)
 
+    def featureless(self, tensors: Tensor) -> Tensor:
+        """Each intensity channel becomes its mean over the lesion inside, and over the surroundings outside."""
+        seen, inside = tensors[:, :2], tensors[:, 2:3]
+        parts = (inside, 1.0 - inside)
+        evened = sum((part * _mean(seen, part) for part in parts), torch.zeros_like(seen))
+        return torch.cat([evened, tensors[:, 2:]], dim=1)
+
     def declared(self) -> dict[str, object]:
         """As an encoder's file has it."""
         return self.preprocessing.declared()
@@ -74,6 +81,12 @@ def _channels(intensity: Tensor, mask: Tensor, cutout: Cutout, preprocessing: Pr
         narrow = _scaled(intensity, mask, preprocessing.narrow_spread)
     side = torch.full_like(mask, math.log(cutout.placement.side_mm / _USUAL_SIDE_MM))
     return torch.stack([wide, narrow, mask, side])
+
+
+def _mean(seen: Tensor, weight: Tensor) -> Tensor:
+    """Of each channel of each lesion, (n, channels, 1, 1, 1)."""
+    total = weight.sum(dim=(2, 3, 4), keepdim=True).clamp(min=1e-6)
+    return (seen * weight).sum(dim=(2, 3, 4), keepdim=True) / total
 
 
 def _windowed(intensity: Tensor, window: Window) -> Tensor:

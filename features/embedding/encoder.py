@@ -12,6 +12,7 @@ from features.types import Embeddings
 
 if TYPE_CHECKING:
     from features.embedding.network import Network
+    from features.embedding.saliency import Saliency, Score
     from features.embedding.workers import LaneState, Workers
 
 DEFAULT = Path(__file__).with_name("default.safetensors")
@@ -92,6 +93,14 @@ class Encoder:
         ]
         rows = self._workers.run(self._network, cutouts, check)
         return np.stack(rows) if rows else np.empty((0, self.dimension), np.float32)
+
+    def saliency(
+        self, lesion: Lesion, modality: str, score: "Score", check: Callable[[], None] = lambda: None
+    ) -> "Saliency":
+        """Where in a lesion a score of its embedding rests; seconds of one CPU (`features.embedding.saliency`)."""
+        from features.embedding.saliency import saliency  # noqa: PLC0415 - with torch, and not before
+
+        return saliency(self._network, lesion, modality.partition("_")[0], score, check)
 
 
 def default_encoder(device: str = "cpu", *, workers: "Workers | None" = None) -> Encoder:

@@ -85,6 +85,10 @@ class Patch:
             sampled = [sample(cutout, self.outside, device) for cutout in cutouts]
         return torch.stack([self._scaled(intensity)[None] for intensity, _ in sampled])
 
+    def featureless(self, tensors: Tensor) -> Tensor:
+        """The patch's mean everywhere."""
+        return tensors.mean(dim=(2, 3, 4), keepdim=True).expand_as(tensors)
+
     def _scaled(self, intensity: Tensor) -> Tensor:
         if self.scale == "window":
             part = (intensity - self.low) / (self.high - self.low)

@@ -25,5 +25,8 @@ class View(Protocol):
             together: In few large products rather than each alone; within rounding the same.
         """
 
+    def featureless(self, tensors: Tensor) -> Tensor:
+        """The same lesions with nothing to see in them: intensities evened out, size and outline kept."""
+
     def declared(self) -> dict[str, object]:
         """All that the tensors depend on, as an encoder's file has it."""

@@ -82,6 +82,7 @@ def _compare(client: Client, arguments: argparse.Namespace) -> None:
         models=arguments.model,
         pictures=page,
         similar_patients=page,
+        saliency=arguments.saliency,
         results=list(files),
     )
     write_results(answer, files)
@@ -190,6 +191,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--therapy", action="append", default=[], metavar="NAME", help="may be given again")
         command.add_argument("--model", action="append", default=[], metavar="NAME", help="may be given again")
         add_result_argument(command)
+    compare.add_argument(
+        "--saliency",
+        action="store_true",
+        help="also where in the lesion each answer rests on the image embedding (some seconds a model); for --html, "
+        "--pdf and --json",
+    )
     compare.add_argument("--html", metavar="FILE", help="write a page for the tumour board, with pictures")
     compare.add_argument("--pdf", metavar="FILE", help="the same, printed by Chromium, Chrome or Edge")
     compare.add_argument("--reference", metavar="NAME", help="what others are compared against; the first --therapy")

@@ -171,6 +171,7 @@ class Client:
         *,
         pictures: bool = False,
         similar_patients: bool = False,
+        saliency: bool = False,
     ) -> prediction_pb2.CompareTherapiesResponse:
         """Sets therapies side by side, all answered by one set of model versions.
 
@@ -182,6 +183,7 @@ class Client:
             results: As for `predict`.
             pictures: Whether a slice through each lesion is wanted.
             similar_patients: Whether the training patients most like this one are wanted.
+            saliency: Whether maps are wanted of where models' answers rest on the image embedding; some seconds each.
 
         Raises:
             RadResponseError: It was refused, or the service stayed away.
@@ -193,7 +195,7 @@ class Client:
             reference_therapy=reference or "",
             models=models,
             result_formats=formats_of(results),
-            board=board_pb2.BoardRequest(pictures=pictures, similar_patients=similar_patients),
+            board=board_pb2.BoardRequest(pictures=pictures, similar_patients=similar_patients, saliency=saliency),
         )
         return self._call(self._predictions.CompareTherapies, request)
 

@@ -41,7 +41,7 @@ class Answered:
     def of(cls, subject: str, response: Response, profiles: Mapping[str, Profile] | None = None) -> "Answered":
         """Takes a response of either kind; documents that came with it are no part of what was said."""
         said = type(response).FromString(response.SerializeToString())
-        for beside in ("documents", "stored", "pictures", "similar_patients"):
+        for beside in ("documents", "stored", "pictures", "similar_patients", "saliency"):
             said.ClearField(beside)
         if isinstance(said, prediction_pb2.CompareTherapiesResponse):
             predictions = tuple(prediction for option in said.options for prediction in option.predictions)

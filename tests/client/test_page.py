@@ -112,8 +112,42 @@ def test_a_risk_without_a_time_stands_on_the_page() -> None:
         assert words in text
 
 
+def with_maps(answer: Answer) -> Answer:
+    """A map that passed its checks, one that did not, and one that is not there."""
+    found = Answer()
+    found.CopyFrom(answer)
+    picture, model = answer.pictures[0], answer.provenance.models[0]
+    for number, therapy in enumerate(THERAPIES):
+        one = found.saliency.add(therapy=therapy, labels=[1], scale="log-odds of response", full_scale=0.124)
+        one.model.CopyFrom(model)
+        one.picture.CopyFrom(picture)
+        one.png = one.overlay_png = picture.png
+        one.whole_change, one.strongest_change, one.weakest_change = 0.321, -0.456, -0.001
+        one.shuffled_correlation, one.passed = 0.07, number == 0
+    found.saliency.add(left_out="the embedding of ct, delta, largest is of no one region of one scan")
+    found.saliency[-1].model.CopyFrom(model)
+    return found
+
+
+def test_where_the_embedding_speaks_is_shown_with_its_checks(answer: Answer) -> None:
+    html = page(with_maps(answer))
+    text = " ".join(read(html).words)
+    assert "Where in the lesion" not in page(answer)
+    for words in (
+        "+0.32",
+        "-0.46 / +0.00",
+        "+0.07",
+        "full colour 0.12",
+        "No map: the embedding of ct, delta",
+        "passed",
+    ):
+        assert words in text
+    assert text.count("not to be interpreted") == text.count("not passed") == len(THERAPIES) - 1
+    assert html.count("data:image/png") == page(answer).count("data:image/png") + 2 * len(THERAPIES)
+
+
 def test_it_opens_nothing_from_elsewhere_and_runs_nothing(answer: Answer) -> None:
-    outline = read(page(answer))
+    outline = read(page(with_maps(answer)))
     assert not {"script", "link", "iframe", "object", "form"} & set(outline.tags)
     for name, value in outline.attributes:
         assert not name.startswith("on")
@@ -124,8 +158,7 @@ def test_it_opens_nothing_from_elsewhere_and_runs_nothing(answer: Answer) -> Non
 
 def test_what_a_service_says_is_never_markup(answer: Answer) -> None:
     evil = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
-    changed = Answer()
-    changed.CopyFrom(answer)
+    changed = with_maps(answer)
     changed.reference_therapy = evil
     for option in changed.options:
         option.therapy = evil + option.therapy
@@ -138,6 +171,8 @@ def test_what_a_service_says_is_never_markup(answer: Answer) -> None:
                 reason.feature = reason.unit = evil
     for picture in changed.pictures:
         picture.scan_name = picture.left = evil
+    for place in changed.saliency:
+        place.model.name = place.therapy = place.scale = place.left_out = evil
     for found in changed.similar_patients:
         found.model.name = evil
         for patient in found.patients:

@@ -1,5 +1,6 @@
 """Embeddings over a real server: extracted, and taken by a model."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import pytest
 import torch
 from builders.cases import case, image_file, mask_file, scan
 from builders.encoders import another
-from builders.registry import AGE, EMBEDDED, facts_of, patients, write
+from builders.registry import AGE, EMBEDDED, THERAPIES, facts_of, patients, write
 from builders.releases import put
 from builders.serving import Service, serving
+from PIL import Image
 
 from features.case import Case, Scan, Source
 from features.compute import compute
@@ -69,6 +71,38 @@ def test_a_model_takes_embeddings_and_another_image_changes_its_answer(embedding
     assert len(values[0]) == 2
     assert values[0] != values[2]
     assert answers[0].provenance.input_digest != answers[2].provenance.input_digest
+
+
+def test_where_the_answer_rests_is_shown_where_it_is_wanted(embedding: Service) -> None:
+    plain = prediction_pb2.CompareTherapiesRequest(case=case(scan(IMAGE, MASK)), therapies=THERAPIES, models=[NAME])
+    wanted = prediction_pb2.CompareTherapiesRequest()
+    wanted.CopyFrom(plain)
+    wanted.board.saliency = True
+    without, told = embedding.compare(plain), embedding.compare(wanted)
+    assert not without.saliency
+    assert told.options == without.options
+    assert [one.therapy for one in told.saliency] == list(THERAPIES)
+    for one in told.saliency:
+        assert (one.model.name, one.scan, one.scan_name, one.day, list(one.labels)) == (NAME, 0, "ct", 0, [1])
+        assert one.scale == "log-odds of response"
+        grey, overlay = (Image.open(io.BytesIO(png)) for png in (one.png, one.overlay_png))
+        assert grey.size == overlay.size == (one.picture.width, one.picture.height)
+        assert (grey.mode, overlay.mode) == ("L", "RGBA")
+        assert one.full_scale >= 0.0
+        assert not one.left_out
+    assert told.saliency == embedding.compare(wanted).saliency
+
+
+def test_an_embedding_that_the_caller_gave_has_no_place_in_an_image(embedding: Service) -> None:
+    given = case(scan(IMAGE, MASK))
+    for name in COLUMNS:
+        given.features[name] = 0.25
+    asked = prediction_pb2.PredictRequest(case=given, models=[NAME], therapies=THERAPIES[:1])
+    asked.board.saliency = True
+    (told,) = embedding.predict(asked).saliency
+    assert told.model.name == NAME
+    assert "given by the caller" in told.left_out
+    assert not told.png
 
 
 def test_a_model_is_served_with_the_registered_encoder_that_it_names(encoder: Encoder, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from radresponse.page.curves import SurvivalChart, survival_chart
 from radresponse.page.dots import DotArray, dot_array
 from radresponse.page.lesions import Slice, slice_of
 from radresponse.page.palette import Look, looks
+from radresponse.page.where import Where, where_of
 from radresponse.page.why import Reasons, common_place, reasons_of
 from radresponse.promises import promise_level, promise_words
 from radresponse.quantities import hazard_ratio, level_words, log_hazard, percent, points, signed_months, span
@@ -86,6 +87,7 @@ class _Page:
     reasons: tuple[Reasons, ...]
     place: str
     """Of which lesions most image features are."""
+    where: tuple[Where, ...]
     alike: tuple[Alike, ...]
     applicability: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -146,6 +148,7 @@ def _page(answer: prediction_pb2.CompareTherapiesResponse, subject: str, made: d
         slices=tuple(slice_of(picture) for picture in answer.pictures),
         reasons=tuple(reasons_of(of_model, look, place) for of_model in _by_model(lines)),
         place=place,
+        where=where_of(answer.saliency, look),
         alike=tuple(alike_of(found) for found in answer.similar_patients if found.patients),
         applicability=tuple(applicability_words(lines)),
         warnings=tuple(warnings),

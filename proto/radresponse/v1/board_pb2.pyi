@@ -7,12 +7,14 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class BoardRequest(_message.Message):
-    __slots__ = ("pictures", "similar_patients")
+    __slots__ = ("pictures", "similar_patients", "saliency")
     PICTURES_FIELD_NUMBER: _ClassVar[int]
     SIMILAR_PATIENTS_FIELD_NUMBER: _ClassVar[int]
+    SALIENCY_FIELD_NUMBER: _ClassVar[int]
     pictures: bool
     similar_patients: bool
-    def __init__(self, pictures: bool = ..., similar_patients: bool = ...) -> None: ...
+    saliency: bool
+    def __init__(self, pictures: bool = ..., similar_patients: bool = ..., saliency: bool = ...) -> None: ...
 
 class LesionPicture(_message.Message):
     __slots__ = ("scan", "scan_name", "day", "label", "png", "width", "height", "column_spacing_mm", "row_spacing_mm", "contours", "slice", "slices", "black", "white", "left", "right", "top", "bottom")
@@ -61,6 +63,44 @@ class Contour(_message.Message):
     x: _containers.RepeatedScalarFieldContainer[float]
     y: _containers.RepeatedScalarFieldContainer[float]
     def __init__(self, x: _Optional[_Iterable[float]] = ..., y: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class SaliencyMap(_message.Message):
+    __slots__ = ("model", "therapy", "scan", "scan_name", "day", "labels", "picture", "png", "overlay_png", "full_scale", "scale", "whole_change", "strongest_change", "weakest_change", "shuffled_correlation", "passed", "left_out")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    THERAPY_FIELD_NUMBER: _ClassVar[int]
+    SCAN_FIELD_NUMBER: _ClassVar[int]
+    SCAN_NAME_FIELD_NUMBER: _ClassVar[int]
+    DAY_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_FIELD_NUMBER: _ClassVar[int]
+    PNG_FIELD_NUMBER: _ClassVar[int]
+    OVERLAY_PNG_FIELD_NUMBER: _ClassVar[int]
+    FULL_SCALE_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    STRONGEST_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    WEAKEST_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    SHUFFLED_CORRELATION_FIELD_NUMBER: _ClassVar[int]
+    PASSED_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    model: _model_pb2.ModelReference
+    therapy: str
+    scan: int
+    scan_name: str
+    day: int
+    labels: _containers.RepeatedScalarFieldContainer[int]
+    picture: LesionPicture
+    png: bytes
+    overlay_png: bytes
+    full_scale: float
+    scale: str
+    whole_change: float
+    strongest_change: float
+    weakest_change: float
+    shuffled_correlation: float
+    passed: bool
+    left_out: str
+    def __init__(self, model: _Optional[_Union[_model_pb2.ModelReference, _Mapping]] = ..., therapy: _Optional[str] = ..., scan: _Optional[int] = ..., scan_name: _Optional[str] = ..., day: _Optional[int] = ..., labels: _Optional[_Iterable[int]] = ..., picture: _Optional[_Union[LesionPicture, _Mapping]] = ..., png: _Optional[bytes] = ..., overlay_png: _Optional[bytes] = ..., full_scale: _Optional[float] = ..., scale: _Optional[str] = ..., whole_change: _Optional[float] = ..., strongest_change: _Optional[float] = ..., weakest_change: _Optional[float] = ..., shuffled_correlation: _Optional[float] = ..., passed: bool = ..., left_out: _Optional[str] = ...) -> None: ...
 
 class SimilarPatients(_message.Message):
     __slots__ = ("model", "patients")

@@ -47,7 +47,7 @@ class PredictRequest(_message.Message):
     def __init__(self, case: _Optional[_Union[_case_pb2.Case, _Mapping]] = ..., models: _Optional[_Iterable[str]] = ..., therapies: _Optional[_Iterable[str]] = ..., result_formats: _Optional[_Iterable[_Union[_result_pb2.ResultFormat, str]]] = ..., board: _Optional[_Union[_board_pb2.BoardRequest, _Mapping]] = ..., store_results: bool = ...) -> None: ...
 
 class PredictResponse(_message.Message):
-    __slots__ = ("predictions", "warnings", "provenance", "documents", "pictures", "similar_patients", "stored")
+    __slots__ = ("predictions", "warnings", "provenance", "documents", "pictures", "similar_patients", "stored", "saliency")
     PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +55,7 @@ class PredictResponse(_message.Message):
     PICTURES_FIELD_NUMBER: _ClassVar[int]
     SIMILAR_PATIENTS_FIELD_NUMBER: _ClassVar[int]
     STORED_FIELD_NUMBER: _ClassVar[int]
+    SALIENCY_FIELD_NUMBER: _ClassVar[int]
     predictions: _containers.RepeatedCompositeFieldContainer[Prediction]
     warnings: _containers.RepeatedCompositeFieldContainer[Warning]
     provenance: Provenance
@@ -62,7 +63,8 @@ class PredictResponse(_message.Message):
     pictures: _containers.RepeatedCompositeFieldContainer[_board_pb2.LesionPicture]
     similar_patients: _containers.RepeatedCompositeFieldContainer[_board_pb2.SimilarPatients]
     stored: _containers.RepeatedCompositeFieldContainer[_result_pb2.StoredResult]
-    def __init__(self, predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Warning, _Mapping]]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., documents: _Optional[_Iterable[_Union[_result_pb2.ResultDocument, _Mapping]]] = ..., pictures: _Optional[_Iterable[_Union[_board_pb2.LesionPicture, _Mapping]]] = ..., similar_patients: _Optional[_Iterable[_Union[_board_pb2.SimilarPatients, _Mapping]]] = ..., stored: _Optional[_Iterable[_Union[_result_pb2.StoredResult, _Mapping]]] = ...) -> None: ...
+    saliency: _containers.RepeatedCompositeFieldContainer[_board_pb2.SaliencyMap]
+    def __init__(self, predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Warning, _Mapping]]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., documents: _Optional[_Iterable[_Union[_result_pb2.ResultDocument, _Mapping]]] = ..., pictures: _Optional[_Iterable[_Union[_board_pb2.LesionPicture, _Mapping]]] = ..., similar_patients: _Optional[_Iterable[_Union[_board_pb2.SimilarPatients, _Mapping]]] = ..., stored: _Optional[_Iterable[_Union[_result_pb2.StoredResult, _Mapping]]] = ..., saliency: _Optional[_Iterable[_Union[_board_pb2.SaliencyMap, _Mapping]]] = ...) -> None: ...
 
 class CompareTherapiesRequest(_message.Message):
     __slots__ = ("case", "therapies", "reference_therapy", "models", "result_formats", "board", "store_results")
@@ -83,7 +85,7 @@ class CompareTherapiesRequest(_message.Message):
     def __init__(self, case: _Optional[_Union[_case_pb2.Case, _Mapping]] = ..., therapies: _Optional[_Iterable[str]] = ..., reference_therapy: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., result_formats: _Optional[_Iterable[_Union[_result_pb2.ResultFormat, str]]] = ..., board: _Optional[_Union[_board_pb2.BoardRequest, _Mapping]] = ..., store_results: bool = ...) -> None: ...
 
 class CompareTherapiesResponse(_message.Message):
-    __slots__ = ("options", "reference_therapy", "warnings", "provenance", "documents", "pictures", "similar_patients", "stored")
+    __slots__ = ("options", "reference_therapy", "warnings", "provenance", "documents", "pictures", "similar_patients", "stored", "saliency")
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_THERAPY_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +94,7 @@ class CompareTherapiesResponse(_message.Message):
     PICTURES_FIELD_NUMBER: _ClassVar[int]
     SIMILAR_PATIENTS_FIELD_NUMBER: _ClassVar[int]
     STORED_FIELD_NUMBER: _ClassVar[int]
+    SALIENCY_FIELD_NUMBER: _ClassVar[int]
     options: _containers.RepeatedCompositeFieldContainer[TherapyOption]
     reference_therapy: str
     warnings: _containers.RepeatedCompositeFieldContainer[Warning]
@@ -100,7 +103,8 @@ class CompareTherapiesResponse(_message.Message):
     pictures: _containers.RepeatedCompositeFieldContainer[_board_pb2.LesionPicture]
     similar_patients: _containers.RepeatedCompositeFieldContainer[_board_pb2.SimilarPatients]
     stored: _containers.RepeatedCompositeFieldContainer[_result_pb2.StoredResult]
-    def __init__(self, options: _Optional[_Iterable[_Union[TherapyOption, _Mapping]]] = ..., reference_therapy: _Optional[str] = ..., warnings: _Optional[_Iterable[_Union[Warning, _Mapping]]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., documents: _Optional[_Iterable[_Union[_result_pb2.ResultDocument, _Mapping]]] = ..., pictures: _Optional[_Iterable[_Union[_board_pb2.LesionPicture, _Mapping]]] = ..., similar_patients: _Optional[_Iterable[_Union[_board_pb2.SimilarPatients, _Mapping]]] = ..., stored: _Optional[_Iterable[_Union[_result_pb2.StoredResult, _Mapping]]] = ...) -> None: ...
+    saliency: _containers.RepeatedCompositeFieldContainer[_board_pb2.SaliencyMap]
+    def __init__(self, options: _Optional[_Iterable[_Union[TherapyOption, _Mapping]]] = ..., reference_therapy: _Optional[str] = ..., warnings: _Optional[_Iterable[_Union[Warning, _Mapping]]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., documents: _Optional[_Iterable[_Union[_result_pb2.ResultDocument, _Mapping]]] = ..., pictures: _Optional[_Iterable[_Union[_board_pb2.LesionPicture, _Mapping]]] = ..., similar_patients: _Optional[_Iterable[_Union[_board_pb2.SimilarPatients, _Mapping]]] = ..., stored: _Optional[_Iterable[_Union[_result_pb2.StoredResult, _Mapping]]] = ..., saliency: _Optional[_Iterable[_Union[_board_pb2.SaliencyMap, _Mapping]]] = ...) -> None: ...
 
 class TherapyOption(_message.Message):
     __slots__ = ("therapy", "predictions", "differences")
