@@ -53,5 +53,14 @@ class Pseudonyms:
         """A UID that stands for another, so that what belongs together still does (PS3.5, B.2)."""
         return f"2.25.{int.from_bytes(self._digest('uid', uid)[:16], 'big')}"
 
+    def keyed(self, kind: str, text: str) -> str:
+        """What stands for anything else, 64 hexadecimal digits.
+
+        Args:
+            kind: Keeps the same text of two kinds apart; neither `patient` nor `uid`.
+            text: What is hidden.
+        """
+        return self._digest(kind, text).hex()
+
     def _digest(self, kind: str, text: str) -> bytes:
         return hmac.digest(self.key, f"{kind}:{text}".encode(), "sha256")

@@ -1,4 +1,4 @@
-"""The service's command line: serve, token, health, audit, replay, monitor, demo."""
+"""The service's command line: serve, token, health, audit, replay, monitor, watch, demo."""
 
 import argparse
 import asyncio
@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": ("service.demo", "a real lung CT, each therapy compared over gRPC"),
     "audit": ("service.audit.command", "the record of calls: list it, verify it"),
     "replay": ("service.replay.command", "make a past prediction again, or say what differs"),
+    "watch": ("service.bridge.command", "follow an archive: ask about new studies, store the results"),
     "monitor": ("service.monitoring.command", "drift, and performance on reported outcomes"),
 }
 """With arguments of their own; each loads what it needs when it is asked for."""

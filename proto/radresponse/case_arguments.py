@@ -7,14 +7,15 @@ from pathlib import Path
 
 from google.protobuf import json_format
 
-from radresponse.cases import MODALITIES, Case, Scan, case, scan
+from radresponse.cases import MODALITIES, Archived, Case, ImageFile, Scan, case, scan
 from radresponse.v1 import case_pb2
 
 _SCAN_HELP = (
     "{name} image and the segmentation of its lesions (NIfTI, NRRD, MetaImage, or a DICOM folder with an RTSTRUCT or "
     "SEG), then, where needed, day=90 series=t1 labels=1,2 resample=yes structure=NAME (again for several); may be "
-    "given again for another date or series"
+    "given again for another date or series. A series in an archive of the service: pacs:NAME/STUDY_UID/SERIES_UID"
 )
+_ARCHIVED = "pacs:"
 
 
 def add_case_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,14 +76,23 @@ def _scan(modality: str, words: Sequence[str]) -> Scan:
         raise ValueError(f"resample={told['resample']} of --{modality}; wanted yes or no")
     return scan(
         modality,
-        image,
-        segmentation,
+        _file(image),
+        _file(segmentation),
         day=_whole("day", told["day"]) if "day" in told else None,
         labels=[_whole("labels", text) for text in told["labels"].split(",")] if "labels" in told else (),
         series=told.get("series", ""),
         resample_segmentation=told.get("resample") == "yes",
         structure=[value for name, value in pairs if name == "structure"],
     )
+
+
+def _file(word: str) -> ImageFile:
+    if not word.startswith(_ARCHIVED):
+        return word
+    parts = word.removeprefix(_ARCHIVED).split("/")
+    if len(parts) != 3 or not all(parts):
+        raise ValueError(f"a series in an archive has {len(parts)} parts; wanted {_ARCHIVED}NAME/STUDY_UID/SERIES_UID")
+    return Archived(*parts)
 
 
 def _from_json(file: str) -> case_pb2.Case:

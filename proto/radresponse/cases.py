@@ -8,8 +8,27 @@ from pathlib import Path
 
 from radresponse.v1 import case_pb2
 
-ImageFile = str | Path | bytes
-"""A path (of DICOM also a folder), the bytes of a file, or the digest of one that was uploaded for the same subject."""
+
+@dataclass(frozen=True)
+class Archived:
+    """A DICOM series in a picture archive (PACS) that the service's operator has listed; the service fetches it."""
+
+    pacs: str
+    """The archive's name at the service; never an address."""
+    study_uid: str = field(repr=False)
+    series_uid: str = field(repr=False)
+
+    @property
+    def source(self) -> case_pb2.ImageSource:
+        """As the contract has it."""
+        return case_pb2.ImageSource(
+            archived=case_pb2.ArchivedSeries(pacs=self.pacs, study_uid=self.study_uid, series_uid=self.series_uid)
+        )
+
+
+ImageFile = str | Path | bytes | Archived
+"""A path (of DICOM also a folder), the bytes of a file, the digest of one that was uploaded for the same subject, or a
+series in an archive."""
 
 MODALITIES = {"ct": case_pb2.MODALITY_CT, "pt": case_pb2.MODALITY_PT, "mr": case_pb2.MODALITY_MR}
 
@@ -56,7 +75,7 @@ def scan(
     Args:
         modality: "ct", "pt" or "mr", also with the series: "mr_t1".
         image: A path, the bytes of a file, or the digest of an uploaded one: NIfTI, NRRD or MetaImage, gzip allowed;
-            a DICOM file, or a zip or folder with the DICOM files of one series.
+            a DICOM file, or a zip or folder with the DICOM files of one series. Or `Archived`, a series in a PACS.
         segmentation: The same, on the image's grid; of a DICOM series also an RTSTRUCT or SEG.
         day: Days since the baseline. Give a day to all scans or a date to all; neither when all are of one date.
         date: When it was taken.

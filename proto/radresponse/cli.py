@@ -22,7 +22,7 @@ from radresponse.json_form import as_json
 from radresponse.models_table import show_change, show_model, show_models
 from radresponse.page.comparison import comparison_page
 from radresponse.page.pdf import NoBrowser, find_browser, print_pdf
-from radresponse.result_files import add_result_argument, asked_files, write_results
+from radresponse.result_files import add_result_argument, asked_files, stored_words, write_results
 from radresponse.table import console, show_comparison, show_predictions
 from radresponse.v1 import case_pb2, image_pb2, model_pb2, outcome_pb2, prediction_pb2
 
@@ -64,10 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _predict(client: Client, arguments: argparse.Namespace) -> None:
     files = asked_files(arguments.result)
     answer = client.predict(
-        case_of(arguments), models=arguments.model, therapies=arguments.therapy, results=list(files)
+        case_of(arguments),
+        models=arguments.model,
+        therapies=arguments.therapy,
+        results=list(files),
+        store=arguments.store,
     )
     write_results(answer, files)
     _print(answer, show_predictions, arguments)
+    _tell_stored(answer)
 
 
 def _compare(client: Client, arguments: argparse.Namespace) -> None:
@@ -84,12 +89,19 @@ def _compare(client: Client, arguments: argparse.Namespace) -> None:
         similar_patients=page,
         saliency=arguments.saliency,
         results=list(files),
+        store=arguments.store,
     )
     write_results(answer, files)
     _print(answer, show_comparison, arguments)
+    _tell_stored(answer)
     if page:
         subject = asked.subject if isinstance(asked, case_pb2.Case) else asked.message.subject
         _write_page(answer, subject, arguments, browser)
+
+
+def _tell_stored(answer: prediction_pb2.PredictResponse | prediction_pb2.CompareTherapiesResponse) -> None:
+    if words := stored_words(answer):
+        print(words, file=sys.stderr)
 
 
 def _write_page(
@@ -191,6 +203,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--therapy", action="append", default=[], metavar="NAME", help="may be given again")
         command.add_argument("--model", action="append", default=[], metavar="NAME", help="may be given again")
         add_result_argument(command)
+        command.add_argument(
+            "--store", action="store_true", help="store segmentations and report in the archive that the images are in"
+        )
     compare.add_argument(
         "--saliency",
         action="store_true",

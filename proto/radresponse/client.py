@@ -21,7 +21,7 @@ from typing import TypeVar
 
 import grpc
 
-from radresponse.cases import Case, ImageFile, Scan, case, scan
+from radresponse.cases import Archived, Case, ImageFile, Scan, case, scan
 from radresponse.connection import open_channel
 from radresponse.errors import RadResponseError, error_of
 from radresponse.files import LocalFile, names_digest
@@ -41,7 +41,7 @@ from radresponse.v1 import (
     prediction_pb2_grpc,
 )
 
-__all__ = ["Case", "Client", "Patience", "RadResponseError", "Scan", "case", "scan"]
+__all__ = ["Archived", "Case", "Client", "Patience", "RadResponseError", "Scan", "case", "scan"]
 
 INLINE_BYTES = 256 * 1024
 """A scan whose two files are up to this size goes inside the request and nothing of it is kept; others are uploaded."""
@@ -142,6 +142,8 @@ class Client:
         models: Sequence[str] = (),
         therapies: Sequence[str] = (),
         results: Sequence[str] = (),
+        *,
+        store: bool = False,
     ) -> prediction_pb2.PredictResponse:
         """Predicts for one case.
 
@@ -151,13 +153,19 @@ class Client:
             therapies: Under discussion; empty for all that each model knows.
             results: Forms in which the answer also comes, as its `documents`: "fhir-r4b", "fhir-r5", and for images
                 that came as DICOM "dicom-seg", "dicom-sr".
+            store: Whether segmentations and report are stored in the archive that all images come from; the answer's
+                `stored` lists them.
 
         Raises:
             RadResponseError: It was refused, or the service stayed away.
             ValueError: An unknown form.
         """
         request = prediction_pb2.PredictRequest(
-            case=self.message(case), models=models, therapies=therapies, result_formats=formats_of(results)
+            case=self.message(case),
+            models=models,
+            therapies=therapies,
+            result_formats=formats_of(results),
+            store_results=store,
         )
         return self._call(self._predictions.Predict, request)
 
@@ -169,6 +177,7 @@ class Client:
         models: Sequence[str] = (),
         results: Sequence[str] = (),
         *,
+        store: bool = False,
         pictures: bool = False,
         similar_patients: bool = False,
         saliency: bool = False,
@@ -181,6 +190,7 @@ class Client:
             reference: Which of them the others are compared against; the first where None.
             models: Names; empty for all that apply.
             results: As for `predict`.
+            store: As for `predict`.
             pictures: Whether a slice through each lesion is wanted.
             similar_patients: Whether the training patients most like this one are wanted.
             saliency: Whether maps are wanted of where models' answers rest on the image embedding; some seconds each.
@@ -195,6 +205,7 @@ class Client:
             reference_therapy=reference or "",
             models=models,
             result_formats=formats_of(results),
+            store_results=store,
             board=board_pb2.BoardRequest(pictures=pictures, similar_patients=similar_patients, saliency=saliency),
         )
         return self._call(self._predictions.CompareTherapies, request)
@@ -315,13 +326,15 @@ class Client:
 
     def _sources(self, subject: str, files: tuple[ImageFile, ImageFile], room: list[int]) -> list[case_pb2.ImageSource]:
         """Both inside the request or both uploaded: only features of uploaded files are kept for the next call."""
-        local = [None if names_digest(file) else LocalFile.of(file) for file in files]
+        local = [None if isinstance(file, Archived) or names_digest(file) else LocalFile.of(file) for file in files]
         sent = [file for file in local if file is not None]
         total = sum(file.size_bytes for file in sent)
         if len(sent) == len(files) and total <= room[0] and all(file.size_bytes <= INLINE_BYTES for file in sent):
             room[0] -= total
             return [case_pb2.ImageSource(inline=file.read()) for file in sent]
         return [
-            case_pb2.ImageSource(digest=str(named) if file is None else self.upload(subject, file.content))
+            named.source
+            if isinstance(named, Archived)
+            else case_pb2.ImageSource(digest=str(named) if file is None else self.upload(subject, file.content))
             for named, file in zip(files, local, strict=True)
         ]

@@ -73,3 +73,12 @@ def write_results(
         file, number = files[word], written[word]
         (file if number == 1 else file.with_stem(f"{file.stem}-{number}")).write_bytes(document.content)
     answer.ClearField("documents")
+
+
+def stored_words(answer: prediction_pb2.PredictResponse | prediction_pb2.CompareTherapiesResponse) -> str:
+    """What was stored, in one line; empty where nothing was."""
+    if not answer.stored:
+        return ""
+    there = sum(one.already_stored for one in answer.stored)
+    told = f"stored in {answer.stored[0].pacs}, and read back: {len(answer.stored)} objects"
+    return told + (f", {there} of them there already" if there else "")

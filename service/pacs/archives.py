@@ -28,14 +28,18 @@ class Archives:
         """
         return cls(read_pacs(file) if file else {})
 
-    def archive(self, name: str, caller: str) -> Archive:
+    def archive(self, name: str, caller: str | None) -> Archive:
         """One of them.
+
+        Args:
+            name: As the operator has listed it.
+            caller: Who asks; None for the operator, whose they are.
 
         Raises:
             UnknownPacs: It is not listed, or not for this caller.
         """
         pacs = self._listed.get(name)
-        if pacs is None or (pacs.callers is not None and caller not in pacs.callers):
+        if pacs is None or not (caller is None or pacs.callers is None or caller in pacs.callers):
             raise UnknownPacs
         if name not in self._open:
             from service.pacs.web import WebArchive  # noqa: PLC0415 - loads pydicom

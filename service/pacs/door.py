@@ -31,8 +31,8 @@ class ArchiveDoor:
         shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def fetching(self, caller: str) -> "Iterator[Fetching]":
-        """For one call; what was fetched goes with it."""
+    def fetching(self, caller: str | None) -> "Iterator[Fetching]":
+        """For one call, or for the operator (None); what was fetched goes with it."""
         fetching = Fetching(self._archives, self._folder, caller)
         try:
             yield fetching
@@ -80,7 +80,7 @@ class ArchiveDoor:
 class Fetching:
     """The series of one call, each fetched once."""
 
-    def __init__(self, archives: Archives, folder: Path, caller: str) -> None:
+    def __init__(self, archives: Archives, folder: Path, caller: str | None) -> None:
         self._archives = archives
         self._parent = folder
         self._caller = caller

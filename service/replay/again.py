@@ -25,6 +25,8 @@ from service.errors import BadRequestField, NothingToReplay
 from service.hosting import ServingSet
 from service.inputs import Instruments
 from service.metrics import Metrics
+from service.pacs.archives import Archives
+from service.pacs.door import ArchiveDoor
 from service.predictions import ask, compared, predicted
 from service.provenance import Answer
 from service.replay.original import Original
@@ -61,7 +63,7 @@ def replay(
 
     Args:
         original: The past prediction.
-        case: The same case, with its files inside.
+        case: The same case, with its files inside or in an archive.
         settings: Of the service: where its models and their copies are.
         key: With which the original's digests were made.
         therapies: As they were asked about, where the original does not say; empty for all.
@@ -71,7 +73,6 @@ def replay(
         NothingToReplay: A version that answered is no longer to be had as it was.
         FeatureError, ModelError, ServiceError: The case is not what it was, so that it is refused now.
     """
-    taken = case_of(case, _files_only)
     registry = Registry(settings.registry_uri or None, data_folder=settings.data_folder)
     encoders = Encoders(registry, settings.data_folder / "encoders", settings)
     limits = Limits(settings.max_image_bytes)
@@ -88,7 +89,9 @@ def replay(
     cache = FeatureCache()
     try:
         instruments = Instruments(cache, encoders, limits, Metrics())
-        asking = ask(taken, ServingSet(), Selection(asked, (), ()), against, instruments, lambda: None)
+        with TemporaryDirectory() as folder, _archives(settings, Path(folder)).fetching(None) as fetched:
+            taken = case_of(case, _files_only, fetched.open)
+            asking = ask(taken, ServingSet(), Selection(asked, (), ()), against, instruments, lambda: None)
     finally:
         cache.close()
         encoders.close()
@@ -103,8 +106,8 @@ def replay(
     )
 
 
-def _asked(model: Model, therapies: tuple[str, ...]) -> Asked:
-    return Asked(model, (therapies or model.therapies) if model.therapies else (), by_name=True)
+def _archives(settings: Settings, folder: Path) -> ArchiveDoor:
+    return ArchiveDoor(Archives.of(settings.pacs_file), folder / "fetched")
 
 
 def _files_only(digest: str) -> Source:

@@ -9,7 +9,7 @@ from pathlib import Path
 from features.errors import FeatureError
 from models.errors import ModelError, StoreUnavailable
 from radresponse.case_arguments import add_case_arguments, case_of
-from radresponse.cases import Case
+from radresponse.cases import Archived, Case
 from radresponse.files import LocalFile, names_digest
 from radresponse.json_form import as_json
 from radresponse.v1 import case_pb2
@@ -22,13 +22,13 @@ from service.replay.original import Original, from_answer, from_audit
 from service.settings import Settings, read_settings
 
 SAME, BAD_INPUT, DIFFERS = 0, 2, 3
-OF_THE_REGISTRY = ("registry_uri", "device")
+ALSO = ("registry_uri", "device", "pacs_file")
 
 
 def main(words: list[str]) -> int:
     """Runs it; 0 the same numbers, 2 it cannot be made again, 3 other numbers."""
     chosen = _parser().parse_args(words)
-    given = {name: value for name in (*SETTINGS, *OF_THE_REGISTRY) if (value := getattr(chosen, name, None))}
+    given = {name: value for name in (*SETTINGS, *ALSO) if (value := getattr(chosen, name, None))}
     store = None
     try:
         settings = read_settings(chosen.settings, os.environ, given)
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--reference", metavar="NAME", help="with --audit: as asked then")
     parser.add_argument("--json", action="store_true", help="print the answer made now as well")
     add_settings_to(parser)
-    for name in OF_THE_REGISTRY:
+    for name in ALSO:
         parser.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", help=f"over {name} of the file")
     return parser
 
@@ -98,7 +98,9 @@ def _with_files(told: Case | case_pb2.Case) -> case_pb2.Case:
         scan = message.scans.add()
         scan.CopyFrom(part.message)
         for source, file in ((scan.image, part.image), (scan.segmentation, part.segmentation)):
-            if isinstance(file, str) and names_digest(file):
+            if isinstance(file, Archived):
+                source.CopyFrom(file.source)
+            elif isinstance(file, str) and names_digest(file):
                 source.digest = file
             else:
                 source.inline = LocalFile.of(file).read()

@@ -46,6 +46,12 @@ class Orthanc:
         for content in files:
             self._ask("POST", "instances", content)
 
+    def clear(self) -> None:
+        """Deletes all that it holds."""
+        studies = self._ask("GET", "studies").json()
+        for study in studies:
+            self._ask("DELETE", f"studies/{study}")
+
     def instances(self, modality: str) -> list[bytes]:
         """All files of a modality."""
         found = self._ask(

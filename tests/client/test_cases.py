@@ -12,6 +12,7 @@ from google.protobuf import json_format
 
 from radresponse.case_arguments import add_case_arguments, case_of
 from radresponse.cases import Case, case, scan
+from radresponse.client import Client
 from radresponse.files import LocalFile, names_digest
 from radresponse.v1 import case_pb2
 
@@ -125,3 +126,23 @@ def test_json_that_is_no_case_is_refused(tmp_path: Path) -> None:
     (tmp_path / "case.json").write_text(json.dumps({"patient": "p-1"}))
     with pytest.raises(ValueError, match="patient"):
         told("--case", str(tmp_path / "case.json"))
+
+
+def test_a_series_in_an_archive_is_named_and_not_sent() -> None:
+    made = told("--subject", "p-1", "--ct", "pacs:hospital/1.2/1.3", "pacs:hospital/1.2/1.4", "structure=GTV")
+    assert isinstance(made, Case)
+    with Client("127.0.0.1:1") as client:  # nothing is sent before it is asked
+        message = client.message(made)
+    (one,) = message.scans
+    assert (one.image.archived.pacs, one.image.archived.study_uid, one.image.archived.series_uid) == (
+        "hospital", "1.2", "1.3",
+    )  # fmt: skip
+    assert one.segmentation.archived.series_uid == "1.4"
+    assert list(one.structures) == ["GTV"]
+    assert "1.3" not in repr(made.scans[0])
+
+
+@pytest.mark.parametrize("word", ["pacs:hospital", "pacs:hospital/1.2/", "pacs:/1/2", "pacs:h/1/2/3"])
+def test_a_series_that_is_not_named_in_full_is_refused(word: str) -> None:
+    with pytest.raises(ValueError, match="wanted pacs:NAME/STUDY_UID/SERIES_UID"):
+        told("--subject", "p-1", "--ct", word, "mask.nrrd")

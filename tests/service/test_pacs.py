@@ -23,6 +23,7 @@ from features.case import Scan, Source, Structures
 from features.imaging.header import Limits
 from features.opened import OpenedScan
 from radresponse.v1 import case_pb2, prediction_pb2, result_pb2
+from service.__main__ import main
 from service.errors import PacsRefused, PacsUnavailable, SeriesNotFound, SeriesTooLarge, SettingsError
 from service.pacs.archive import Query
 from service.pacs.settings import read_pacs
@@ -178,6 +179,27 @@ def test_results_are_stored_once_read_back_and_read_by_others(
         for file in (path for path in folder.rglob("*") if path.is_file()):
             assert text not in str(file)
             assert text.encode() not in file.read_bytes(), file.name
+
+
+def test_a_prediction_from_the_archive_is_made_again_from_the_archive(
+    archive: Orthanc, asked: Service, pacs_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files, one = generated()
+    archive.upload(files)
+    wanted = request(one)
+    answer = asked.predict(wanted)
+    settings = asked.server.settings
+    series_of = [f"pacs:hospital/{one.study_uid}/{uid}" for uid in (one.series_uid, one.segmentation_uid)]
+    given = [f"{name}={value.number or value.category}" for name, value in wanted.case.covariates.items()]
+    words = [
+        "replay", "--audit", answer.provenance.prediction_id, "--subject", wanted.case.subject,
+        "--ct", *series_of, f"structure={one.structure}", *(word for text in given for word in ("--covariate", text)),
+        f"--data-folder={settings.data_folder}", f"--registry-uri={settings.registry_uri}", f"--pacs-file={pacs_file}",
+    ]  # fmt: skip
+    assert main(words) == 0
+    assert "each the same byte for byte" in capsys.readouterr().out
+    assert main([word for word in words if not word.startswith("--pacs-file")]) == 2
+    assert "no archive of that name is listed" in capsys.readouterr().err
 
 
 def test_the_archive_is_named_by_the_operator_and_never_by_a_caller(asked: Service) -> None:
