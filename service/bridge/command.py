@@ -28,6 +28,7 @@ from service.bridge.rules import Rules, read_rules
 from service.bridge.task import Finder
 from service.errors import ServiceError, SettingsError
 from service.pacs.archive import Archive
+from service.pacs.archives import open_archive
 from service.pacs.settings import read_pacs
 
 DONE_EXIT, AWAY_EXIT, BAD_INPUT = 0, 1, 2
@@ -122,9 +123,7 @@ def _archive(rules: Rules) -> Archive:
     listed = read_pacs(rules.pacs_file)
     if rules.archive not in listed:
         raise SettingsError(f"archive: {rules.archive} is not in pacs_file; there are {', '.join(listed) or 'none'}")
-    from service.pacs.web import WebArchive  # noqa: PLC0415 - loads pydicom
-
-    return WebArchive(listed[rules.archive])
+    return open_archive(listed[rules.archive])
 
 
 def _pseudonyms(rules: Rules) -> Pseudonyms:

@@ -42,10 +42,23 @@ class Archives:
         if pacs is None or not (caller is None or pacs.callers is None or caller in pacs.callers):
             raise UnknownPacs
         if name not in self._open:
-            from service.pacs.web import WebArchive  # noqa: PLC0415 - loads pydicom
-
-            self._open.setdefault(name, WebArchive(pacs))
+            self._open.setdefault(name, open_archive(pacs))
         return self._open[name]
+
+
+def open_archive(pacs: Pacs) -> Archive:
+    """An archive by whichever protocol it speaks; nothing is asked yet.
+
+    Raises:
+        SettingsError: Credentials or certificates that cannot be read.
+    """
+    if pacs.dicomweb:
+        from service.pacs.web import WebArchive  # noqa: PLC0415 - loads pydicom
+
+        return WebArchive(pacs)
+    from service.pacs.dimse import DimseArchive  # noqa: PLC0415 - the same
+
+    return DimseArchive(pacs)
 
 
 def looks_like_uid(text: str) -> bool:

@@ -6,6 +6,12 @@ hospital:
   ca_file: /etc/radresponse/pacs-ca.pem          # else the system's authorities
   credentials_file: /etc/radresponse/pacs-user   # one line, user:password; or token_file: a bearer token
   callers: [oncology-system]                     # who may name it in a request; left out: all who may predict
+old:                                             # one without DICOMweb: C-FIND, C-GET and C-STORE
+  dimse: pacs.example.org:11112
+  called_aet: PACS
+  calling_aet: RADRESPONSE                       # under which the archive knows this service
+  move_listen: 10.0.0.5:11113                    # where it sends to, if it knows C-MOVE alone; left out: C-GET
+  cleartext: true                                # or ca_file: DICOM over TLS
 ```
 A request names an archive by its word here, and never gives an address.
 """
@@ -23,6 +29,8 @@ from service.errors import SettingsError
 from service.settings import loopback
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_AET = re.compile(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?")
+"""PS3.5's AE: 1 to 16 characters, no backslash, no space at the ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +38,18 @@ class Pacs:
     """One archive."""
 
     name: str
-    dicomweb: str
+    dicomweb: str = ""
     """Root of its DICOMweb services; https, or http on loopback."""
+    dimse: str = ""
+    """Host and port of its DICOM services, for an archive without DICOMweb."""
+    called_aet: str = "ANY-SCP"
+    """Its application entity title."""
+    calling_aet: str = "RADRESPONSE"
+    """This service's."""
+    move_listen: str = ""
+    """Host and port on which this service takes what C-MOVE sends, while it asks; empty for C-GET."""
+    cleartext: bool = False
+    """Whether DICOM services of another machine are spoken to without TLS."""
     ca_file: Path | None = None
     """Who signed its certificate, PEM; the system's authorities where None."""
     certificate_file: Path | None = None
@@ -60,7 +78,24 @@ class Pacs:
         for name in ("timeout_seconds", "max_seconds", "max_bytes", "max_instances"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise SettingsError(f"pacs {self.name}: {name} is {getattr(self, name)}; wanted a number above 0")
-        self._require_address()
+        if bool(self.dicomweb) == bool(self.dimse):
+            raise SettingsError(f"pacs {self.name}: wanted either dicomweb or dimse")
+        if self.dicomweb:
+            self._require_address()
+        else:
+            self._require_entity()
+
+    def _require_entity(self) -> None:
+        for name in ("called_aet", "calling_aet"):
+            if not _AET.fullmatch(getattr(self, name)):
+                raise SettingsError(f"pacs {self.name}: {name} is no AE title; wanted 1 to 16 letters, digits, spaces")
+        host, _ = host_and_port(self.dimse, f"pacs {self.name}: dimse")
+        if self.move_listen:
+            host_and_port(self.move_listen, f"pacs {self.name}: move_listen")
+        if self.credentials_file or self.token_file:
+            raise SettingsError(f"pacs {self.name}: DICOM services know no credentials; wanted certificates")
+        if not (loopback(host) or self.ca_file or self.cleartext):
+            raise SettingsError(f"pacs {self.name}: another machine in the clear; wanted ca_file, or cleartext: true")
 
     def _require_address(self) -> None:
         parts = urlsplit(self.dicomweb)
@@ -70,6 +105,18 @@ class Pacs:
             raise SettingsError(f"pacs {self.name}: a password in the address; wanted credentials_file")
         if parts.scheme == "http" and not loopback(parts.hostname):
             raise SettingsError(f"pacs {self.name}: http to another machine; wanted https")
+
+
+def host_and_port(text: str, place: str) -> tuple[str, int]:
+    """The two parts of `host:port`.
+
+    Raises:
+        SettingsError: It is not of that form.
+    """
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):
+        raise SettingsError(f"{place} is no address; wanted host:port")
+    return host, int(port)
 
 
 def read_pacs(file: Path) -> Mapping[str, Pacs]:
@@ -111,6 +158,10 @@ def _typed(value: Any, kind: str) -> Any:  # noqa: ANN401 - as YAML has it
             raise TypeError("a path is no text")
         return Path(value).expanduser()
     wanted: type | None = {"<class 'str'>": str, "<class 'int'>": int, "<class 'float'>": float}.get(kind)
+    if kind == "<class 'bool'>":
+        if not isinstance(value, bool):
+            raise TypeError("wanted true or false")
+        return value
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if wanted is not None and (not isinstance(value, wanted) or isinstance(value, bool)):

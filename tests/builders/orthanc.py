@@ -30,6 +30,8 @@ class Orthanc:
     tls_port: int
     """The same through TLS."""
     dicom_port: int
+    move_port: int
+    """To which it sends what RADRESPONSE asks for by C-MOVE."""
     ca_file: Path
     credentials_file: Path
 
@@ -69,6 +71,14 @@ class Orthanc:
         file.write_text(json.dumps({"hospital": told | more}), encoding="utf-8")  # YAML holds JSON
         return file
 
+    def dimse_file(self, file: Path, *, move: bool = False, **more: object) -> Path:
+        """The same for its DICOM services, by C-GET or by C-MOVE."""
+        told: dict[str, object] = {"dimse": f"127.0.0.1:{self.dicom_port}", "called_aet": "ORTHANC"}
+        if move:
+            told["move_listen"] = f"127.0.0.1:{self.move_port}"
+        file.write_text(json.dumps({"hospital": told | more}), encoding="utf-8")
+        return file
+
     def _ask(self, method: str, path: str, content: bytes | None = None) -> requests.Response:
         with requests.Session() as session:
             session.trust_env = False
@@ -93,7 +103,7 @@ def orthanc(folder: Path) -> Iterator[Orthanc]:
             pytest.fail(told)
         pytest.skip(told)
     folder.mkdir(parents=True, exist_ok=True)
-    port, dicom_port = free_port(), free_port()
+    port, dicom_port, move_port = free_port(), free_port(), free_port()
     authority = Authority()
     (folder / "ca.pem").write_bytes(authority.certificate)
     (folder / "credentials").write_text(f"{USER}:{PASSWORD}\n", encoding="utf-8")
@@ -115,14 +125,16 @@ def orthanc(folder: Path) -> Iterator[Orthanc]:
         "DicomAlwaysAllowStore": True,
         "DicomAlwaysAllowGet": True,
         "DicomAlwaysAllowFind": True,
-        "DicomCheckCalledAet": False,
+        "DicomAlwaysAllowMove": True,
+        "DicomModalities": {"radresponse": ["RADRESPONSE", "127.0.0.1", move_port]},
+        "DicomCheckCalledAet": True,
         "ConcurrentJobs": 1,
     }
     file = folder / "orthanc.json"
     file.write_text(json.dumps(settings), encoding="utf-8")
     # Debian's build crashes at the first byte of TLS, so that stands in front of it.
     with _process(program, file), tls_front(port, *authority.server().write(folder, "server")) as tls_port:
-        running = Orthanc(folder, port, tls_port, dicom_port, folder / "ca.pem", folder / "credentials")
+        running = Orthanc(folder, port, tls_port, dicom_port, move_port, folder / "ca.pem", folder / "credentials")
         _wait(running)
         yield running
 
