@@ -1,5 +1,6 @@
 """Says which models serve, and what they are."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import grpc
@@ -12,6 +13,7 @@ from service.hosting import Host, Served, ServingSet, Troubled
 from service.monitoring.message import monitoring_of
 from service.monitoring.part import Monitoring
 from service.pages import page_of
+from service.past import Past
 from service.watched import Watched
 
 _TASKS = {"outcome": model_pb2.TASK_OUTCOME, "progression": model_pb2.TASK_PROGRESSION}
@@ -20,10 +22,11 @@ _TASKS = {"outcome": model_pb2.TASK_OUTCOME, "progression": model_pb2.TASK_PROGR
 class ModelServicer(model_pb2_grpc.ModelServiceServicer):
     """Answers from the serving set of the moment."""
 
-    def __init__(self, host: Host, watched: Watched, monitoring: Monitoring) -> None:
+    def __init__(self, host: Host, watched: Watched, monitoring: Monitoring, past: Past) -> None:
         self._host = host
         self._watched = watched
         self._monitoring = monitoring
+        self._past = past
 
     async def ListModels(  # noqa: N802 - gRPC's name
         self,
@@ -32,7 +35,7 @@ class ModelServicer(model_pb2_grpc.ModelServiceServicer):
     ) -> model_pb2.ListModelsResponse:
         """By name; also those that were to serve."""
         page = page_of(listed(self._host.serving), request.page_size, request.page_token)
-        return model_pb2.ListModelsResponse(models=page.models, next_page_token=page.next_token)
+        return model_pb2.ListModelsResponse(models=page.items, next_page_token=page.next_token)
 
     async def GetModel(  # noqa: N802 - gRPC's name
         self,
@@ -46,6 +49,16 @@ class ModelServicer(model_pb2_grpc.ModelServiceServicer):
         summary = await self._monitoring.summary(served.model)
         monitoring = monitoring_of(summary) if summary else None
         return model_pb2.GetModelResponse(model=model_of(served), card=served.model.card, monitoring=monitoring)
+
+    async def ListServingPeriods(  # noqa: N802 - gRPC's name
+        self,
+        request: model_pb2.ListServingPeriodsRequest,
+        context: grpc.aio.ServicerContext[model_pb2.ListServingPeriodsRequest, model_pb2.ListServingPeriodsResponse],
+    ) -> model_pb2.ListServingPeriodsResponse:
+        """Oldest first."""
+        periods = await asyncio.to_thread(self._past.periods, request.name)
+        page = page_of(periods, request.page_size, request.page_token)
+        return model_pb2.ListServingPeriodsResponse(periods=page.items, next_page_token=page.next_token)
 
     async def WatchModels(  # noqa: N802 - gRPC's name
         self,

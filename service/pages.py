@@ -1,12 +1,12 @@
-"""Lists of models, page by page (AIP-158): a page begins after the name at which the one before ended."""
+"""Lists, page by page (AIP-158): a page begins after the name at which the one before ended."""
 
 import base64
 import binascii
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from radresponse.v1 import model_pb2
 from service.errors import BadRequestField
 
 USUAL_SIZE = 100
@@ -14,20 +14,23 @@ LARGEST_SIZE = 1000
 _MARK = b"after:"
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some models, and how to ask for those after them."""
+Item = TypeVar("Item")
 
-    models: tuple[model_pb2.Model, ...]
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """Some of them, and how to ask for those after them."""
+
+    items: tuple[Item, ...]
     next_token: str
     """Empty where there are no more."""
 
 
-def page_of(models: Mapping[str, model_pb2.Model], size: int, token: str) -> Page:
+def page_of(items: Mapping[str, Item], size: int, token: str) -> Page[Item]:
     """The page that a token asks for.
 
     Args:
-        models: By name, in the order of names.
+        items: By name, in the order of names.
         size: At most so many; 0 for the usual number.
         token: Of the page before; empty for the first.
 
@@ -37,10 +40,10 @@ def page_of(models: Mapping[str, model_pb2.Model], size: int, token: str) -> Pag
     if size < 0:
         raise BadRequestField("page_size", f"{size}; wanted 0 to {LARGEST_SIZE}")
     after = _name_of(token) if token else ""
-    rest = ((name, model) for name, model in models.items() if name > after)
+    rest = ((name, item) for name, item in items.items() if name > after)
     taken = list(itertools.islice(rest, min(size or USUAL_SIZE, LARGEST_SIZE)))
     more = next(rest, None) is not None
-    return Page(tuple(model for _, model in taken), _token_of(taken[-1][0]) if more else "")
+    return Page(tuple(item for _, item in taken), _token_of(taken[-1][0]) if more else "")
 
 
 def _token_of(name: str) -> str:

@@ -24,6 +24,7 @@ from service.monitoring.part import MEASURE_SECONDS, Monitoring
 from service.outcomes import OutcomeServicer
 from service.pacs.archives import Archives
 from service.pacs.door import ArchiveDoor
+from service.past import Past
 from service.predictions import PredictionServicer
 from service.released import Keys
 from service.settings import Settings
@@ -46,6 +47,7 @@ class Predicting:
         registry = Registry(settings.registry_uri or None, data_folder=settings.data_folder)
         self._encoders = Encoders(registry, settings.data_folder / "encoders", settings, metrics)
         releases, keys = _releases(settings, registry)
+        self._past = Past(releases, keys)
         self._host = Host(
             registry,
             settings.data_folder / "serving",
@@ -98,7 +100,7 @@ class Predicting:
         """Adds all three."""
         prediction_pb2_grpc.add_PredictionServiceServicer_to_server(self._predictions, server)
         model_pb2_grpc.add_ModelServiceServicer_to_server(
-            ModelServicer(self._host, self._watched, self.monitoring), server
+            ModelServicer(self._host, self._watched, self.monitoring, self._past), server
         )
         outcome_pb2_grpc.add_OutcomeServiceServicer_to_server(self._outcomes, server)
 

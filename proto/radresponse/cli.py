@@ -19,7 +19,7 @@ from rich.console import Console
 from radresponse.case_arguments import add_case_arguments, case_of
 from radresponse.client import Client, RadResponseError
 from radresponse.json_form import as_json
-from radresponse.models_table import show_change, show_model, show_models
+from radresponse.models_table import show_change, show_model, show_models, show_periods
 from radresponse.page.comparison import comparison_page
 from radresponse.page.pdf import NoBrowser, find_browser, print_pdf
 from radresponse.result_files import add_result_argument, asked_files, stored_words, write_results
@@ -124,6 +124,10 @@ def _extract(client: Client, arguments: argparse.Namespace) -> None:
 
 
 def _models(client: Client, arguments: argparse.Namespace) -> None:
+    if arguments.history is not None:
+        periods = client.serving_periods(arguments.history)
+        _print(model_pb2.ListServingPeriodsResponse(periods=periods), show_periods, arguments)
+        return
     if arguments.watch:
         for change in client.watch_models():
             _print(change, show_change, arguments)
@@ -192,7 +196,11 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="set therapies side by side for one case")
     extract = commands.add_parser("extract", help="the features of one case, without a model")
     models = commands.add_parser("models", help="the models that serve")
-    models.add_argument("--watch", action="store_true", help="go on, and tell each change until the service ends")
+    about = models.add_mutually_exclusive_group()
+    about.add_argument("--watch", action="store_true", help="go on, and tell each change until the service ends")
+    about.add_argument(
+        "--history", nargs="?", const="", metavar="NAME", help="what served when, admitted by whom, on which evidence"
+    )
     model = commands.add_parser("model", help="one model with its card")
     report = commands.add_parser("report-outcome", help="what became of a patient after a prediction")
     delete = commands.add_parser("delete-subject", help="delete all that was uploaded for a subject")

@@ -258,6 +258,21 @@ class Client:
             if not (token := page.next_page_token):
                 return found
 
+    def serving_periods(self, name: str = "") -> Sequence[model_pb2.ServingPeriod]:
+        """What served when, admitted by whom and on which evidence, oldest first, of all pages.
+
+        Args:
+            name: Of a model; empty for all.
+        """
+        found: list[model_pb2.ServingPeriod] = []
+        token = ""
+        while True:
+            request = model_pb2.ListServingPeriodsRequest(name=name, page_token=token)
+            page = self._call(self._models.ListServingPeriods, request)
+            found += page.periods
+            if not (token := page.next_page_token):
+                return found
+
     def watch_models(self) -> Iterator[model_pb2.WatchModelsResponse]:
         """What serves now, then each change, until the service goes; without a deadline.
 

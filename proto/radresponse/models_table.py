@@ -35,6 +35,24 @@ def show_change(answer: model_pb2.WatchModelsResponse, to: Console) -> None:
         to.print(Text(f"{name} no longer serves"))
 
 
+def show_periods(answer: model_pb2.ListServingPeriodsResponse, to: Console) -> None:
+    """What served when, and why it might."""
+    if not answer.periods:
+        to.print("Nothing has served yet, as far as the store of releases knows.")
+    for period in answer.periods:
+        since, until = (one.ToDatetime().strftime("%Y-%m-%d %H:%M UTC") for one in (period.since, period.until))
+        ended = until if period.HasField("until") else "now"
+        to.print(Text(f"{model_words(period.model)}: {since} to {ended}, as {period.alias} at {period.service}"))
+        if not period.HasField("admission"):
+            to.print(Text("  no release of these files is in the store"))
+            continue
+        admitted = period.admission
+        when = admitted.time.ToDatetime().strftime("%Y-%m-%d %H:%M UTC")
+        told = f"  admitted for {admitted.policy} use by {admitted.by}, {when}; signature {admitted.signature}"
+        for line in (told, *(f"  {one}" for one in admitted.evidence)):
+            to.print(Text(line))
+
+
 def show_model(answer: model_pb2.GetModelResponse, to: Console) -> None:
     """One model: what it is, and its card."""
     show_models(model_pb2.ListModelsResponse(models=[answer.model]), to)

@@ -70,12 +70,14 @@ def test_the_shipped_encoder_is_small_and_says_what_it_was_trained_on(encoder: E
     assert len(encoder.identity) == 64
     with safetensors.safe_open(DEFAULT, framework="pt") as file:
         declared = json.loads(file.metadata()[DECLARATION])
-    assert "simulated" in declared["trained_on"]
+    assert "synthetic" in declared["trained_on"]
     assert declared["recipe"]["seed"] >= 0
     trained, untrained = (
         np.array([part[key] for part in declared["explained_variance"].values()]) for key in ("trained", "untrained")
     )
-    assert (trained > untrained).all()
+    told = np.maximum(trained, untrained) > 0.05  # the others neither of the two can tell
+    assert told.sum() >= 9
+    assert (trained > untrained)[told].all()
 
 
 def test_a_batch_is_each_alone_in_the_order_asked(encoder: Encoder, lesions: list[Lesion]) -> None:

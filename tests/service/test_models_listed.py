@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from models.registry import Registry
 from radresponse.cli import main
 from radresponse.client import Client
-from radresponse.v1 import model_pb2
+from radresponse.v1 import model_pb2, model_pb2_grpc
 from service.errors import BadRequestField
 from service.hosting import ServingSet
 from service.pages import LARGEST_SIZE, USUAL_SIZE, page_of
@@ -36,8 +36,8 @@ def test_pages_together_hold_each_model_once(names: set[str], size: int) -> None
     models, seen, token = models_of(list(names)), [], ""
     for _ in range(len(names) + 1):
         page = page_of(models, size, token)
-        assert len(page.models) <= size
-        seen += [model.reference.name for model in page.models]
+        assert len(page.items) <= size
+        seen += [model.reference.name for model in page.items]
         if not (token := page.next_token):
             break
     assert seen == sorted(names)
@@ -46,14 +46,14 @@ def test_pages_together_hold_each_model_once(names: set[str], size: int) -> None
 def test_a_model_that_comes_or_goes_between_pages_moves_no_other() -> None:
     first = page_of(models_of(["b", "d", "f", "h"]), 2, "")
     second = page_of(models_of(["a", "b", "c", "f", "h"]), 2, first.next_token)  # "d", the last one seen, has gone
-    assert [model.reference.name for model in (*first.models, *second.models)] == ["b", "d", "f", "h"]
+    assert [model.reference.name for model in (*first.items, *second.items)] == ["b", "d", "f", "h"]
     assert second.next_token == ""
 
 
 def test_sizes_have_a_default_and_a_limit() -> None:
     many = models_of([f"{number:05}" for number in range(LARGEST_SIZE + 5)])
-    assert len(page_of(many, 0, "").models) == USUAL_SIZE
-    assert len(page_of(many, 10**6, "").models) == LARGEST_SIZE
+    assert len(page_of(many, 0, "").items) == USUAL_SIZE
+    assert len(page_of(many, 10**6, "").items) == LARGEST_SIZE
 
 
 def test_pages_over_grpc(service: Service) -> None:
@@ -139,3 +139,41 @@ def test_a_model_that_goes_is_told_and_two_watch_at_once() -> None:
         assert await anext(several.each(), None) is None
 
     asyncio.run(watched())
+
+
+def test_what_served_when_is_told_page_by_page_with_who_admitted_it(
+    registry: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(port=0, data_folder=tmp_path / "data", registry_uri=registry.uri, poll_seconds=0.05)
+    with serving(settings) as service, Client(f"127.0.0.1:{service.server.port}") as client:
+        put(registry, write(tmp_path / "v2", "progression-age", seed=4), "progression-age")
+        until = time.monotonic() + 60
+        while client.model("progression-age").model.reference.version != "2":
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        while len(client.serving_periods("progression-age")) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        first, second = client.serving_periods("progression-age")
+        assert (first.model.version, second.model.version) == ("1", "2")
+        assert first.since.ToDatetime() <= first.until.ToDatetime() <= second.since.ToDatetime()
+        assert not second.HasField("until")
+        assert second.model.digest == client.model("progression-age").model.reference.digest
+        assert (second.admission.by, second.admission.policy, second.admission.signature) == (
+            "a test",
+            "research",
+            "good",
+        )
+        every = client.serving_periods()
+        assert {one.model.name for one in every} == set(SERVED)
+        stub = model_pb2_grpc.ModelServiceStub(service.channel)
+        page = stub.ListServingPeriods(model_pb2.ListServingPeriodsRequest(page_size=2))
+        rest = stub.ListServingPeriods(model_pb2.ListServingPeriodsRequest(page_token=page.next_page_token))
+        assert [*page.periods, *rest.periods] == list(every)
+        error = refused(stub.ListServingPeriods, model_pb2.ListServingPeriodsRequest(page_token="?"), "nobody")
+        assert error.fields == ("page_token",)
+        assert main(["models", "--history", "progression-age", "--server", f"127.0.0.1:{service.server.port}"]) == 0
+        shown = capsys.readouterr().out
+        assert "progression-age v1" in shown
+        assert "admitted for research use by a test" in shown
+        assert "signature good" in shown

@@ -25,39 +25,47 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aradresponse/v1/model.proto\x12\x0eradresponse.v1\x1a\x1fgoogle/protobuf/timestamp.proto\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"T\n\x12ListModelsResponse\x12%\n\x06models\x18\x01 \x03(\x0b\x32\x15.radresponse.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x14\n\x12WatchModelsRequest\"t\n\x13WatchModelsResponse\x12%\n\x06models\x18\x01 \x03(\x0b\x32\x15.radresponse.v1.Model\x12\x0c\n\x04gone\x18\x02 \x03(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"v\n\x10GetModelResponse\x12$\n\x05model\x18\x01 \x01(\x0b\x32\x15.radresponse.v1.Model\x12\x0c\n\x04\x63\x61rd\x18\x02 \x01(\t\x12.\n\nmonitoring\x18\x03 \x01(\x0b\x32\x1a.radresponse.v1.Monitoring\"\xe6\x01\n\nMonitoring\x12\x12\n\nreferenced\x18\x01 \x01(\x08\x12\r\n\x05\x63\x61ses\x18\x02 \x01(\x05\x12%\n\x06inputs\x18\x03 \x03(\x0b\x32\x15.radresponse.v1.Drift\x12*\n\x0bpredictions\x18\x04 \x03(\x0b\x32\x15.radresponse.v1.Drift\x12\x10\n\x08outcomes\x18\x05 \x01(\x05\x12\x0e\n\x06\x65vents\x18\x06 \x01(\x05\x12\x17\n\x0f\x65xpected_events\x18\x07 \x01(\x01\x12\'\n\x07metrics\x18\x08 \x03(\x0b\x32\x16.radresponse.v1.Metric\"\xbc\x01\n\x05\x44rift\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03psi\x18\x02 \x01(\x01\x12\x15\n\rpsi_by_chance\x18\x03 \x01(\x01\x12\x0f\n\x02ks\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0cks_by_chance\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x0f\n\x07missing\x18\x06 \x01(\x01\x12\x1b\n\x13missing_in_training\x18\x07 \x01(\x01\x12\x0f\n\x07\x64rifted\x18\x08 \x01(\x08\x42\x05\n\x03_ksB\x0f\n\r_ks_by_chance\"?\n\x0eModelReference\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\"\x81\x03\n\x05Model\x12\x31\n\treference\x18\x01 \x01(\x0b\x32\x1e.radresponse.v1.ModelReference\x12\"\n\x04task\x18\x02 \x01(\x0e\x32\x14.radresponse.v1.Task\x12\x0e\n\x06\x66\x61mily\x18\x03 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x04 \x01(\t\x12\x11\n\ttherapies\x18\x05 \x03(\t\x12\'\n\x07\x63olumns\x18\x06 \x03(\x0b\x32\x16.radresponse.v1.Column\x12\'\n\x07metrics\x18\x07 \x03(\x0b\x32\x16.radresponse.v1.Metric\x12\x19\n\x11training_patients\x18\x08 \x01(\x05\x12\x11\n\tsimulated\x18\t \x01(\x08\x12\x10\n\x08\x65vidence\x18\n \x01(\t\x12\x16\n\x0eprofile_digest\x18\x0b \x01(\t\x12\x31\n\rserving_since\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07trouble\x18\r \x01(\t\"\x86\x01\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x12\n\ncategories\x18\x03 \x03(\t\x12\x12\n\x05lower\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05upper\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08required\x18\x06 \x01(\x08\x42\x08\n\x06_lowerB\x08\n\x06_upper\"a\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02of\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12\r\n\x05lower\x18\x04 \x01(\x01\x12\r\n\x05upper\x18\x05 \x01(\x01\x12\x10\n\x08protocol\x18\x06 \x01(\t*D\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\x10\n\x0cTASK_OUTCOME\x10\x01\x12\x14\n\x10TASK_PROGRESSION\x10\x02\x32\x8c\x02\n\x0cModelService\x12S\n\nListModels\x12!.radresponse.v1.ListModelsRequest\x1a\".radresponse.v1.ListModelsResponse\x12M\n\x08GetModel\x12\x1f.radresponse.v1.GetModelRequest\x1a .radresponse.v1.GetModelResponse\x12X\n\x0bWatchModels\x12\".radresponse.v1.WatchModelsRequest\x1a#.radresponse.v1.WatchModelsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aradresponse/v1/model.proto\x12\x0eradresponse.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"P\n\x19ListServingPeriodsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"e\n\x1aListServingPeriodsResponse\x12.\n\x07periods\x18\x01 \x03(\x0b\x32\x1d.radresponse.v1.ServingPeriod\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xe2\x01\n\rServingPeriod\x12-\n\x05model\x18\x01 \x01(\x0b\x32\x1e.radresponse.v1.ModelReference\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12\x0f\n\x07service\x18\x03 \x01(\t\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\tadmission\x18\x06 \x01(\x0b\x32\x19.radresponse.v1.Admission\"v\n\tAdmission\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06policy\x18\x03 \x01(\t\x12\x11\n\tsignature\x18\x04 \x01(\t\x12\x10\n\x08\x65vidence\x18\x05 \x03(\t\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"T\n\x12ListModelsResponse\x12%\n\x06models\x18\x01 \x03(\x0b\x32\x15.radresponse.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x14\n\x12WatchModelsRequest\"t\n\x13WatchModelsResponse\x12%\n\x06models\x18\x01 \x03(\x0b\x32\x15.radresponse.v1.Model\x12\x0c\n\x04gone\x18\x02 \x03(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"v\n\x10GetModelResponse\x12$\n\x05model\x18\x01 \x01(\x0b\x32\x15.radresponse.v1.Model\x12\x0c\n\x04\x63\x61rd\x18\x02 \x01(\t\x12.\n\nmonitoring\x18\x03 \x01(\x0b\x32\x1a.radresponse.v1.Monitoring\"\xe6\x01\n\nMonitoring\x12\x12\n\nreferenced\x18\x01 \x01(\x08\x12\r\n\x05\x63\x61ses\x18\x02 \x01(\x05\x12%\n\x06inputs\x18\x03 \x03(\x0b\x32\x15.radresponse.v1.Drift\x12*\n\x0bpredictions\x18\x04 \x03(\x0b\x32\x15.radresponse.v1.Drift\x12\x10\n\x08outcomes\x18\x05 \x01(\x05\x12\x0e\n\x06\x65vents\x18\x06 \x01(\x05\x12\x17\n\x0f\x65xpected_events\x18\x07 \x01(\x01\x12\'\n\x07metrics\x18\x08 \x03(\x0b\x32\x16.radresponse.v1.Metric\"\xbc\x01\n\x05\x44rift\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03psi\x18\x02 \x01(\x01\x12\x15\n\rpsi_by_chance\x18\x03 \x01(\x01\x12\x0f\n\x02ks\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0cks_by_chance\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x0f\n\x07missing\x18\x06 \x01(\x01\x12\x1b\n\x13missing_in_training\x18\x07 \x01(\x01\x12\x0f\n\x07\x64rifted\x18\x08 \x01(\x08\x42\x05\n\x03_ksB\x0f\n\r_ks_by_chance\"?\n\x0eModelReference\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\"\x81\x03\n\x05Model\x12\x31\n\treference\x18\x01 \x01(\x0b\x32\x1e.radresponse.v1.ModelReference\x12\"\n\x04task\x18\x02 \x01(\x0e\x32\x14.radresponse.v1.Task\x12\x0e\n\x06\x66\x61mily\x18\x03 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x04 \x01(\t\x12\x11\n\ttherapies\x18\x05 \x03(\t\x12\'\n\x07\x63olumns\x18\x06 \x03(\x0b\x32\x16.radresponse.v1.Column\x12\'\n\x07metrics\x18\x07 \x03(\x0b\x32\x16.radresponse.v1.Metric\x12\x19\n\x11training_patients\x18\x08 \x01(\x05\x12\x11\n\tsimulated\x18\t \x01(\x08\x12\x10\n\x08\x65vidence\x18\n \x01(\t\x12\x16\n\x0eprofile_digest\x18\x0b \x01(\t\x12\x31\n\rserving_since\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07trouble\x18\r \x01(\t\"\x86\x01\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x12\n\ncategories\x18\x03 \x03(\t\x12\x12\n\x05lower\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05upper\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08required\x18\x06 \x01(\x08\x42\x08\n\x06_lowerB\x08\n\x06_upper\"a\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02of\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12\r\n\x05lower\x18\x04 \x01(\x01\x12\r\n\x05upper\x18\x05 \x01(\x01\x12\x10\n\x08protocol\x18\x06 \x01(\t*D\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\x10\n\x0cTASK_OUTCOME\x10\x01\x12\x14\n\x10TASK_PROGRESSION\x10\x02\x32\xf9\x02\n\x0cModelService\x12S\n\nListModels\x12!.radresponse.v1.ListModelsRequest\x1a\".radresponse.v1.ListModelsResponse\x12M\n\x08GetModel\x12\x1f.radresponse.v1.GetModelRequest\x1a .radresponse.v1.GetModelResponse\x12X\n\x0bWatchModels\x12\".radresponse.v1.WatchModelsRequest\x1a#.radresponse.v1.WatchModelsResponse0\x01\x12k\n\x12ListServingPeriods\x12).radresponse.v1.ListServingPeriodsRequest\x1a*.radresponse.v1.ListServingPeriodsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'radresponse.v1.model_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TASK']._serialized_start=1631
-  _globals['_TASK']._serialized_end=1699
-  _globals['_LISTMODELSREQUEST']._serialized_start=79
-  _globals['_LISTMODELSREQUEST']._serialized_end=137
-  _globals['_LISTMODELSRESPONSE']._serialized_start=139
-  _globals['_LISTMODELSRESPONSE']._serialized_end=223
-  _globals['_WATCHMODELSREQUEST']._serialized_start=225
-  _globals['_WATCHMODELSREQUEST']._serialized_end=245
-  _globals['_WATCHMODELSRESPONSE']._serialized_start=247
-  _globals['_WATCHMODELSRESPONSE']._serialized_end=363
-  _globals['_GETMODELREQUEST']._serialized_start=365
-  _globals['_GETMODELREQUEST']._serialized_end=396
-  _globals['_GETMODELRESPONSE']._serialized_start=398
-  _globals['_GETMODELRESPONSE']._serialized_end=516
-  _globals['_MONITORING']._serialized_start=519
-  _globals['_MONITORING']._serialized_end=749
-  _globals['_DRIFT']._serialized_start=752
-  _globals['_DRIFT']._serialized_end=940
-  _globals['_MODELREFERENCE']._serialized_start=942
-  _globals['_MODELREFERENCE']._serialized_end=1005
-  _globals['_MODEL']._serialized_start=1008
-  _globals['_MODEL']._serialized_end=1393
-  _globals['_COLUMN']._serialized_start=1396
-  _globals['_COLUMN']._serialized_end=1530
-  _globals['_METRIC']._serialized_start=1532
-  _globals['_METRIC']._serialized_end=1629
-  _globals['_MODELSERVICE']._serialized_start=1702
-  _globals['_MODELSERVICE']._serialized_end=1970
+  _globals['_TASK']._serialized_start=2165
+  _globals['_TASK']._serialized_end=2233
+  _globals['_LISTSERVINGPERIODSREQUEST']._serialized_start=79
+  _globals['_LISTSERVINGPERIODSREQUEST']._serialized_end=159
+  _globals['_LISTSERVINGPERIODSRESPONSE']._serialized_start=161
+  _globals['_LISTSERVINGPERIODSRESPONSE']._serialized_end=262
+  _globals['_SERVINGPERIOD']._serialized_start=265
+  _globals['_SERVINGPERIOD']._serialized_end=491
+  _globals['_ADMISSION']._serialized_start=493
+  _globals['_ADMISSION']._serialized_end=611
+  _globals['_LISTMODELSREQUEST']._serialized_start=613
+  _globals['_LISTMODELSREQUEST']._serialized_end=671
+  _globals['_LISTMODELSRESPONSE']._serialized_start=673
+  _globals['_LISTMODELSRESPONSE']._serialized_end=757
+  _globals['_WATCHMODELSREQUEST']._serialized_start=759
+  _globals['_WATCHMODELSREQUEST']._serialized_end=779
+  _globals['_WATCHMODELSRESPONSE']._serialized_start=781
+  _globals['_WATCHMODELSRESPONSE']._serialized_end=897
+  _globals['_GETMODELREQUEST']._serialized_start=899
+  _globals['_GETMODELREQUEST']._serialized_end=930
+  _globals['_GETMODELRESPONSE']._serialized_start=932
+  _globals['_GETMODELRESPONSE']._serialized_end=1050
+  _globals['_MONITORING']._serialized_start=1053
+  _globals['_MONITORING']._serialized_end=1283
+  _globals['_DRIFT']._serialized_start=1286
+  _globals['_DRIFT']._serialized_end=1474
+  _globals['_MODELREFERENCE']._serialized_start=1476
+  _globals['_MODELREFERENCE']._serialized_end=1539
+  _globals['_MODEL']._serialized_start=1542
+  _globals['_MODEL']._serialized_end=1927
+  _globals['_COLUMN']._serialized_start=1930
+  _globals['_COLUMN']._serialized_end=2064
+  _globals['_METRIC']._serialized_start=2066
+  _globals['_METRIC']._serialized_end=2163
+  _globals['_MODELSERVICE']._serialized_start=2236
+  _globals['_MODELSERVICE']._serialized_end=2613
 # @@protoc_insertion_point(module_scope)

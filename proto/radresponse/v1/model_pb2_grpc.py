@@ -50,6 +50,11 @@ class ModelServiceStub(object):
                 request_serializer=radresponse_dot_v1_dot_model__pb2.WatchModelsRequest.SerializeToString,
                 response_deserializer=radresponse_dot_v1_dot_model__pb2.WatchModelsResponse.FromString,
                 _registered_method=True)
+        self.ListServingPeriods = channel.unary_unary(
+                '/radresponse.v1.ModelService/ListServingPeriods',
+                request_serializer=radresponse_dot_v1_dot_model__pb2.ListServingPeriodsRequest.SerializeToString,
+                response_deserializer=radresponse_dot_v1_dot_model__pb2.ListServingPeriodsResponse.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer(object):
@@ -80,6 +85,15 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListServingPeriods(self, request, context):
+        """Lists what served when, admitted by whom and on which evidence, oldest first,
+        page by page, from the store of releases. UNAVAILABLE where that does not
+        answer; INVALID_ARGUMENT for a page token that this service did not give.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -97,6 +111,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.WatchModels,
                     request_deserializer=radresponse_dot_v1_dot_model__pb2.WatchModelsRequest.FromString,
                     response_serializer=radresponse_dot_v1_dot_model__pb2.WatchModelsResponse.SerializeToString,
+            ),
+            'ListServingPeriods': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListServingPeriods,
+                    request_deserializer=radresponse_dot_v1_dot_model__pb2.ListServingPeriodsRequest.FromString,
+                    response_serializer=radresponse_dot_v1_dot_model__pb2.ListServingPeriodsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -181,6 +200,33 @@ class ModelService(object):
             '/radresponse.v1.ModelService/WatchModels',
             radresponse_dot_v1_dot_model__pb2.WatchModelsRequest.SerializeToString,
             radresponse_dot_v1_dot_model__pb2.WatchModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListServingPeriods(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/radresponse.v1.ModelService/ListServingPeriods',
+            radresponse_dot_v1_dot_model__pb2.ListServingPeriodsRequest.SerializeToString,
+            radresponse_dot_v1_dot_model__pb2.ListServingPeriodsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,15 @@ class ModelServiceStub:
     caller leaves or the server goes; then the stream ends with OK.
     """
 
+    ListServingPeriods: grpc.UnaryUnaryMultiCallable[
+        radresponse.v1.model_pb2.ListServingPeriodsRequest,
+        radresponse.v1.model_pb2.ListServingPeriodsResponse,
+    ]
+    """Lists what served when, admitted by whom and on which evidence, oldest first,
+    page by page, from the store of releases. UNAVAILABLE where that does not
+    answer; INVALID_ARGUMENT for a page token that this service did not give.
+    """
+
 class ModelServiceAsyncStub:
     """Says which models serve, and what they are."""
 
@@ -70,6 +79,15 @@ class ModelServiceAsyncStub:
     ]
     """Tells what serves now, and then each change as it takes place, until the
     caller leaves or the server goes; then the stream ends with OK.
+    """
+
+    ListServingPeriods: grpc.aio.UnaryUnaryMultiCallable[
+        radresponse.v1.model_pb2.ListServingPeriodsRequest,
+        radresponse.v1.model_pb2.ListServingPeriodsResponse,
+    ]
+    """Lists what served when, admitted by whom and on which evidence, oldest first,
+    page by page, from the store of releases. UNAVAILABLE where that does not
+    answer; INVALID_ARGUMENT for a page token that this service did not give.
     """
 
 class ModelServiceServicer(metaclass=abc.ABCMeta):
@@ -103,6 +121,17 @@ class ModelServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[collections.abc.Iterator[radresponse.v1.model_pb2.WatchModelsResponse], collections.abc.AsyncIterator[radresponse.v1.model_pb2.WatchModelsResponse]]:
         """Tells what serves now, and then each change as it takes place, until the
         caller leaves or the server goes; then the stream ends with OK.
+        """
+
+    @abc.abstractmethod
+    def ListServingPeriods(
+        self,
+        request: radresponse.v1.model_pb2.ListServingPeriodsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[radresponse.v1.model_pb2.ListServingPeriodsResponse, collections.abc.Awaitable[radresponse.v1.model_pb2.ListServingPeriodsResponse]]:
+        """Lists what served when, admitted by whom and on which evidence, oldest first,
+        page by page, from the store of releases. UNAVAILABLE where that does not
+        answer; INVALID_ARGUMENT for a page token that this service did not give.
         """
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
