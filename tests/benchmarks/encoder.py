@@ -25,10 +25,12 @@ from features.samples import CASES, sample
 from features.types import Floats, Mask, Voxels
 from models.encoder_training.untrained import write_untrained
 
-VIEWS = 2
+VIEWS = 4
 STRENGTHS = {"mild": 0, "marked": 2, "severe": 3}
 """How much another scan differs; the table's other columns are of the mild one."""
 DRAWS = 1000
+FEWEST_VOXELS = 8
+"""Of a lesion that is scanned coarsely."""
 Described = NDArray[np.float64]
 
 
@@ -148,7 +150,9 @@ def rescanned(lesion: Lesion, rng: np.random.Generator, strength: int) -> Lesion
     noise = 0.1 * strength**1.5 * float(lesion.image[lesion.mask].std())
     image = (image + noise * rng.standard_normal(image.shape)).astype(np.float32)
     mask = share > rng.uniform(0.1, 0.9)
-    return _on_grid(lesion, image, mask if mask.any() else share >= share.max(), 0.25 * strength, rng)
+    if mask.sum() < FEWEST_VOXELS:
+        mask = share >= np.sort(share, axis=None)[-FEWEST_VOXELS]
+    return _on_grid(lesion, image, mask, 0.25 * strength, rng)
 
 
 def _turn(angles: Floats) -> Floats:
