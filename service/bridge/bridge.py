@@ -193,10 +193,15 @@ def due(entry: Entry, asked_of: str, now: float) -> bool:
 
 
 def asked_of_digest(rule: Rule, serving: Sequence[model_pb2.Model]) -> str:
-    """SHA-256 over the rule and the releases that it asks, those that it names or all; empty where none serves."""
+    """SHA-256 over the rule and the releases that it asks, those that it names or all; empty where none serves.
+
+    Of a rule that does not ask for each release it is over the rule alone.
+    """
     asked = sorted(
         (one.reference.name, one.reference.version, one.reference.digest)
         for one in serving
         if not rule.models or one.reference.name in rule.models
     )
-    return hashlib.sha256(json.dumps([rule.digest, asked]).encode()).hexdigest() if asked else ""
+    if not asked:
+        return ""
+    return hashlib.sha256(json.dumps([rule.digest, asked if rule.each_release else []]).encode()).hexdigest()

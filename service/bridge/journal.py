@@ -141,7 +141,8 @@ class Journal:
 
     def give_up(self, key: str, now: float, *, reason: str, message: str) -> None:
         """It will not be asked again until a person says so."""
-        self._change(key, state=DEAD, changed=now, reason=reason, message=message)
+        attempts = self._there(key).attempts + 1
+        self._change(key, state=DEAD, changed=now, attempts=attempts, reason=reason, message=message)
 
     def revive(self, keys: Sequence[str], now: float) -> int:
         """Puts given-up questions back, all where none is named; by the first characters of their id.

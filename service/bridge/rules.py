@@ -18,6 +18,7 @@ rules:
     models: [outcome-fusion]        # left out: all that apply
     covariates: {ecog: 1}           # the same for all patients
     covariates_file: covariates.csv # a line a patient: patient_id, then covariates by name
+    each_release: true              # false: a study is asked about once, whichever release serves later
 ```
 """
 
@@ -70,6 +71,8 @@ class Rule:
     models: tuple[str, ...] = ()
     covariates: Mapping[str, float | str]
     covariates_file: Path | None = None
+    each_release: bool = True
+    """Whether a study is asked about again when another release serves."""
 
     def __post_init__(self) -> None:
         if not self.scans:
@@ -81,6 +84,7 @@ class Rule:
     def digest(self) -> str:
         """SHA-256 of what is asked: a rule that is changed asks anew."""
         told = asdict(self) | {"covariates_file": str(self.covariates_file)}
+        del told["each_release"]  # says when it is asked, not what
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -179,6 +183,10 @@ def _typed(value: object, kind: str, place: str) -> object:
         if not isinstance(value, str):
             raise SettingsError(f"{place} is no path")
         return Path(value).expanduser()
+    if "bool" in kind:
+        if not isinstance(value, bool):
+            raise SettingsError(f"{place} is neither true nor false")
+        return value
     wanted = next((one for one in (float, int, str) if one.__name__ in kind), str)
     if wanted is float and _is(value, int):
         return float(value)  # type: ignore[arg-type]

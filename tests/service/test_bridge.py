@@ -241,6 +241,7 @@ def test_what_cannot_be_answered_is_given_up_with_the_reason_and_asked_again_whe
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (dead,) = [one for one in told if one["state"] == DEAD]
     assert dead["reason"] in shown
+    assert dead["attempts"] == 1
     assert dead["message"]
     assert main(["watch", "--rules", str(here.rules), "--where", dead["id"][:12]]) == 0
     assert f"study {root(1)}1" in capsys.readouterr().out
@@ -289,6 +290,18 @@ def test_covariates_come_from_the_operators_file_and_a_line_added_later_counts(h
     table.write_text("patient_id,age_years,sex\nneedle-1,66,\nneedle-2,70,female\n", encoding="utf-8")
     assert main(["watch", "--rules", str(here.rules), "--retry"]) == 0
     assert (here.once(), here.states(), here.results()) == (0, [DONE], (1, 1))
+
+
+def test_a_rule_that_does_not_ask_for_each_release_asks_about_a_study_once(here: Round) -> None:
+    here.asks(each_release=False)
+    here.archive.upload(study(1))
+    assert (here.once(), here.results()) == (0, (1, 1))
+    put(here.registry, write(here.folder / "v2", MODEL, seed=2), MODEL)
+    with Client(f"127.0.0.1:{here.service.server.port}") as client:
+        wait(lambda: client.model(MODEL).model.reference.version == "2")
+    assert (here.once(), here.results()) == (0, (1, 1))
+    here.asks(each_release=True)
+    assert (here.once(), here.results()) == (0, (1, 2))
 
 
 def test_a_study_is_left_alone_until_it_is_whole_and_a_bridge_ends_between_two(here: Round) -> None:
@@ -382,6 +395,7 @@ def test_a_failed_question_waits_and_a_crashed_one_does_not(tmp_path: Path) -> N
         ({"days_back": 0}, "wanted a number above 0"),
         ({"days_back": "many"}, "days_back is no number"),
         ({"archive": None}, "archive is no text"),
+        ({"rules": {"lung": {"scans": [], "each_release": "no"}}}, "each_release is neither true nor false"),
         ({"rules": {}}, "wanted one or more"),
         ({"rules": {"lung": {"scans": []}}}, "no scans"),
         ({"rules": {"lung": {"scans": [{"modality": "us", "structures": ["x"]}]}}}, "modality us"),
