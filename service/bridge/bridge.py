@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from features.pseudonyms import Pseudonyms
 from radresponse.client import Archived, Case, Client, RadResponseError, case, scan
 from radresponse.v1 import model_pb2, prediction_pb2
-from service.bridge.covariates import covariates_of
+from service.bridge.covariates import SeveralLines, covariates_of
 from service.bridge.journal import ASKING, DONE, WAITING, Entry, Journal
 from service.bridge.rules import Rule, Rules
 from service.bridge.task import Finder, Task
@@ -36,6 +36,8 @@ class Tally:
     answered: int = 0
     postponed: int = 0
     given_up: int = 0
+    unfitting: int = 0
+    """Segmentations of others that fit no rule: of another region, say, or with structures of other names."""
     settling: int = 0
     """Studies that may still be on their way into the archive."""
     stored: int = 0
@@ -47,7 +49,8 @@ class Tally:
         """In one line."""
         told = (
             f"{self.found} found, {self.answered} answered ({self.stored} objects stored), {self.postponed} to be "
-            f"asked again, {self.given_up} given up, {self.settling} not complete yet"
+            f"asked again, {self.given_up} given up, {self.settling} not complete yet, "
+            f"{self.unfitting} segmentations fit no rule"
         )
         return told + (f"; ended early: {self.away}" if self.away else "")
 
@@ -84,6 +87,7 @@ class Bridge:
         except (RadResponseError, PacsError) as error:
             tally.away = str(error)
             return tally
+        tally.unfitting = self.finder.unfitting
         for task in tasks:
             entry = self.journal.see(self._key(task), task.rule.name, task.instances, self.now())
             tally.found += 1
@@ -108,6 +112,8 @@ class Bridge:
             answer = self._answer(task)
         except RadResponseError as error:
             return self._failed(entry, error.reason, error.message, verdict(error), tally)
+        except SeveralLines as error:
+            return self._failed(entry, error.reason, str(error), "never", tally)
         except ServiceError as error:  # of the covariates' file
             return self._failed(entry, error.reason, str(error), "away", tally)
         now_serving = asked_of_digest(task.rule, self.client.models())

@@ -10,13 +10,20 @@ from service.errors import SettingsError
 PATIENT = "patient_id"
 
 
+class SeveralLines(Exception):
+    """It cannot be told which line of a patient counts: of this study alone."""
+
+    reason = "SEVERAL_LINES"
+
+
 def covariates_of(rule: Rule, patient: str) -> dict[str, float | str]:
     """By name; the patient's own line over what is the same for all.
 
     The file is read anew for each question, so that a line that is added counts at once.
 
     Raises:
-        SettingsError: The file cannot be read, has no column patient_id, or two lines of the patient.
+        SettingsError: The file cannot be read, or has no column patient_id.
+        SeveralLines: It has two lines or more of the patient.
     """
     return {**rule.covariates, **(_of_file(rule.covariates_file, patient) if rule.covariates_file else {})}
 
@@ -31,7 +38,7 @@ def _of_file(file: Path, patient: str) -> Mapping[str, float | str]:
     except (OSError, UnicodeDecodeError, csv.Error):
         raise SettingsError(f"covariates_file: {file} cannot be read as CSV") from None
     if len(found) > 1:
-        raise SettingsError(f"covariates_file: {file} has {len(found)} lines of one patient; wanted one")
+        raise SeveralLines(f"covariates_file has {len(found)} lines of the patient; wanted one")
     told = found[0] if found else {}
     return {name: _value(text) for name, text in told.items() if name and name != PATIENT and text and text.strip()}
 

@@ -49,6 +49,8 @@ class Finder:
 
     archive: Archive
     rules: Rules
+    unfitting: int = 0
+    """Segmentations of the last look that no rule has a use for."""
     _known: dict[tuple[str, int], Drawn | None] = field(default_factory=dict, repr=False)
 
     def tasks(self, today: date, check: Callable[[], None] = lambda: None) -> list[Task]:
@@ -65,6 +67,7 @@ class Finder:
                     studies.setdefault(found.study_uid, []).append(found)
         seen = {(one.series_uid, one.instances) for several in studies.values() for one in several}
         self._known = {key: drawn for key, drawn in self._known.items() if key in seen}
+        self.unfitting = 0
         return [task for study, drawn in studies.items() for task in self._of_study(study, drawn, check)]
 
     def _of_study(self, study: str, segmentations: Sequence[FoundSeries], check: Callable[[], None]) -> Iterator[Task]:
@@ -78,10 +81,13 @@ class Finder:
             return
         images = {one.series_uid: one for one in self.archive.find(Query(study_uid=study))}
         pairs = [Pair(images[drawn.image_uid], one, drawn) for one, drawn in described if drawn.image_uid in images]
+        used: set[str] = set()
         for rule in self.rules.rules:
-            chosen = [_newest(pairs, wanted) for wanted in rule.scans]
-            if all(chosen):
-                yield Task(rule, study, tuple(pair for pair in chosen if pair is not None))
+            fitting = [_fitting(pairs, wanted) for wanted in rule.scans]
+            if all(fitting):
+                used |= {pair.segmentation.series_uid for several in fitting for pair in several}
+                yield Task(rule, study, tuple(_newest(several) for several in fitting))
+        self.unfitting += len({one.series_uid for one, _ in described} - used)
 
     def _describe(self, one: FoundSeries) -> Drawn | None:
         key = (one.series_uid, one.instances)
@@ -90,13 +96,16 @@ class Finder:
         return self._known[key]
 
 
-def _newest(pairs: Sequence[Pair], wanted: WantedScan) -> Pair | None:
-    """Where several fit, the one that was drawn last: a correction takes the first drawing's place."""
-    fitting = [
+def _fitting(pairs: Sequence[Pair], wanted: WantedScan) -> list[Pair]:
+    return [
         pair
         for pair in pairs
         if pair.image.modality == wanted.dicom_modality
         and wanted.body_part.upper() in ("", pair.image.body_part)
         and pair.drawn.holds(wanted.structures, wanted.labels)
     ]
-    return max(fitting, key=lambda pair: (pair.drawn.moment, pair.segmentation.series_uid), default=None)
+
+
+def _newest(fitting: Sequence[Pair]) -> Pair:
+    """The one that was drawn last: a correction takes the first drawing's place."""
+    return max(fitting, key=lambda pair: (pair.drawn.moment, pair.segmentation.series_uid))

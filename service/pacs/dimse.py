@@ -166,14 +166,17 @@ class DimseArchive:
             raise
 
     def _retrieved(self, wanted: Dataset, incoming: Incoming) -> Incoming:
-        if self._pacs.move_listen:
-            kinds = [_context(kind, (*PLAIN, *COMPRESSED)) for kind in READ]
-            with _LISTENING, receiving(incoming, kinds), self._asking([_context(MOVE)]) as association:
-                self._follow(association.send_c_move(wanted, self._pacs.calling_aet, MOVE), incoming)
-        else:
-            kinds = [_context(kind, syntaxes) for kind in READ for syntaxes in (PLAIN, COMPRESSED)]
-            with self._asking([_context(GET), *kinds], incoming) as association:
-                self._follow(association.send_c_get(wanted, GET), incoming)
+        try:
+            if self._pacs.move_listen:
+                kinds = [_context(kind, (*PLAIN, *COMPRESSED)) for kind in READ]
+                with _LISTENING, receiving(incoming, kinds), self._asking([_context(MOVE)]) as association:
+                    self._follow(association.send_c_move(wanted, self._pacs.calling_aet, MOVE), incoming)
+            else:
+                kinds = [_context(kind, syntaxes) for kind in READ for syntaxes in (PLAIN, COMPRESSED)]
+                with self._asking([_context(GET), *kinds], incoming) as association:
+                    self._follow(association.send_c_get(wanted, GET), incoming)
+        finally:
+            incoming.close()
         incoming.require_whole()
         return incoming
 

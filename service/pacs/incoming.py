@@ -38,6 +38,7 @@ class Incoming:
         self._bytes = 0
         self._until = time.monotonic() + pacs.max_seconds
         self._trouble: SeriesTooLarge | StoreFull | None = None
+        self._broken: list[socket.socket] = []
         self._lock = threading.Lock()
 
     @property
@@ -54,6 +55,11 @@ class Incoming:
         """
         if self._trouble is not None:
             raise self._trouble
+
+    def close(self) -> None:
+        """Closes what was broken off, once its association has ended: pynetdicom leaves that to the garbage."""
+        for one in self._broken:
+            one.close()
 
     def _count(self, event: evt.Event) -> None:
         """Bytes count as they come, so that no instance is put together that is larger than all may be."""
@@ -90,6 +96,7 @@ class Incoming:
             self._trouble = SeriesTooLarge(self._pacs.name, what, limit)
             # As where the other side breaks off: all that waits for more of it then ends.
             if association.dul.socket is not None and association.dul.socket.socket is not None:
+                self._broken.append(association.dul.socket.socket)
                 with suppress(OSError):
                     association.dul.socket.socket.shutdown(socket.SHUT_RDWR)
 

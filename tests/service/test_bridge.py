@@ -1,6 +1,7 @@
 """The bridge, a real archive and a real service: new studies are asked about once a release, and nothing is lost."""
 
 import json
+import logging
 import os
 import re
 import signal
@@ -124,6 +125,21 @@ class Round:
         return len(self.archive.instances("SEG")), len(self.archive.instances("SR"))
 
 
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """The command sets up the logs of its process, which here is that of all tests."""
+    loggers = [logging.getLogger(name) for name in ("", "service", "models", "features")]
+    before = [(one, one.level, one.handlers[:]) for one in loggers]
+    mask = os.umask(0o022)
+    os.umask(mask)
+    yield
+    logging.captureWarnings(False)
+    os.umask(mask)
+    for one, level, handlers in before:
+        one.setLevel(level)
+        one.handlers[:] = handlers
+
+
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
     with orthanc(tmp_path_factory.mktemp("orthanc")) as running:
@@ -175,7 +191,9 @@ def test_a_new_study_is_asked_about_once_and_again_for_each_release_and_correcti
     here.archive.upload(study(2, name="Lung"))  # another structure
     here.archive.upload([*image(3, part="HEAD"), drawing(3)])
     assert here.once() == 0
-    assert "1 found, 1 answered (2 objects stored), 0 to be asked again, 0 given up" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "1 found, 1 answered (2 objects stored), 0 to be asked again, 0 given up" in said
+    assert "2 segmentations fit no rule" in said
     assert (here.states(), here.results()) == ([DONE], (1, 1))
     assert here.once() == 0  # its own segmentation, which lies in the archive now, is none to follow
     assert "1 found, 0 answered" in capfd.readouterr().out
@@ -287,9 +305,16 @@ def test_covariates_come_from_the_operators_file_and_a_line_added_later_counts(h
     assert journal.entries()[0].reason == "MISSING_COLUMN"
     assert "age_years" in journal.entries()[0].message
     journal.close()
+    here.archive.upload(study(2))
+    table.write_text("patient_id,age_years,sex\nneedle-1,64,\nneedle-1,66,\nneedle-2,70,female\n", encoding="utf-8")
+    assert main(["watch", "--rules", str(here.rules), "--retry"]) == 0
+    assert (here.once(), here.states()) == (0, [DEAD, DONE])  # one patient's lines keep no other waiting
+    journal = here.journal()
+    assert journal.entries(DEAD)[0].reason == "SEVERAL_LINES"
+    journal.close()
     table.write_text("patient_id,age_years,sex\nneedle-1,66,\nneedle-2,70,female\n", encoding="utf-8")
     assert main(["watch", "--rules", str(here.rules), "--retry"]) == 0
-    assert (here.once(), here.states(), here.results()) == (0, [DONE], (1, 1))
+    assert (here.once(), here.states(), here.results()) == (0, [DONE, DONE], (2, 2))
 
 
 def test_a_rule_that_does_not_ask_for_each_release_asks_about_a_study_once(here: Round) -> None:
