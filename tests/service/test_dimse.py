@@ -143,7 +143,7 @@ def test_an_archive_that_is_away_and_one_that_does_not_know_us_are_told_apart(ar
         away.find(Query(study_uid=STUDY))
     other = opened(archive.dimse_file(tmp_path / "pacs.yaml", called_aet="SOMEBODY"))
     # Orthanc closes right after its rejection, which pynetdicom may miss.
-    with pytest.raises((PacsRefused, PacsUnavailable), match="AE titles|does not answer"):
+    with pytest.raises((PacsRefused, PacsUnavailable), match=r"AE titles|does not answer"):
         other.find(Query(study_uid=STUDY))
     stranger = opened(archive.dimse_file(tmp_path / "pacs.yaml", move=True, calling_aet="STRANGER"))
     with pytest.raises(
