@@ -147,7 +147,7 @@ def test_an_archive_that_is_away_and_one_that_does_not_know_us_are_told_apart(ar
         other.find(Query(study_uid=STUDY))
     stranger = opened(archive.dimse_file(tmp_path / "pacs.yaml", move=True, calling_aet="STRANGER"))
     with pytest.raises(
-        (PacsNonsense, PacsUnavailable), match="ends a retrieval|does not answer"
+        (PacsNonsense, PacsUnavailable), match=r"ends a retrieval|does not answer"
     ):  # Orthanc's C000, not the standard's A801
         stranger.fetch(STUDY, IMAGE, tmp_path)
 
