@@ -113,6 +113,12 @@ class NonFiniteVoxels(BadImage):
     reason = "NON_FINITE_VOXELS"
 
 
+class ModalityMismatch(BadImage):
+    """The image is of another modality than the scan is said to be."""
+
+    reason = "MODALITY_MISMATCH"
+
+
 class BadArchive(BadImage):
     """A zip that is no plain collection of files, or holds more than the limit."""
 

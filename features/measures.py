@@ -1,4 +1,4 @@
-"""What a radiologist measures: volume and the two RECIST axes.
+"""What a radiologist measures: volume, area and the two RECIST axes.
 
 A lesion's outline in a slice runs half way between its voxels and their neighbours outside,
 as pyradiomics' mesh has it. Voxel corners would make every axis too long by up to a diagonal,
@@ -16,8 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.lesion import Lesion
+from features.modalities import is_projection
+from features.names import ALL_QUANTITIES, LESION_QUANTITIES
 from features.types import Floats, Mask
 
+NO_VOLUME = "a projection has no depth, and so no volume"
+"""Why `volume_mm3` is missing of CR, DX and MG."""
 TIE = 1e-9
 """Axes whose relative difference is below are equally long."""
 
@@ -39,15 +43,31 @@ QUANTITIES = (
         "mm",
         "longest chord of the outline's convex hull perpendicular to the long axis, in the same slice",
     ),
+    Quantity("area_mm2", "mm2", "pixels inside times the area of one, in the slice where that is largest"),
     Quantity("count", "lesions", "labels asked for, or all of the segmentation"),
     Quantity("sum_of_diameters_mm", "mm", "sum of the long axes of all lesions"),
 )
 
 
+def lesion_quantities(scan: str) -> tuple[str, ...]:
+    """What is measured of each lesion of a scan unless something else is asked: of a projection its area, no volume."""
+    return tuple(name for name in LESION_QUANTITIES if name != ("volume_mm3" if is_projection(scan) else "area_mm2"))
+
+
+def all_quantities(scan: str) -> tuple[str, ...]:
+    """The same of all lesions of a scan together."""
+    return tuple(name for name in ALL_QUANTITIES if not (is_projection(scan) and name == "volume_mm3"))
+
+
 def measure_lesion(lesion: Lesion) -> dict[str, float]:
-    """Volume and axes of one lesion: volume_mm3, long_axis_mm, short_axis_mm."""
+    """Volume, axes and area of one lesion: volume_mm3, long_axis_mm, short_axis_mm, area_mm2.
+
+    The volume is without meaning where the scan is a projection; see `NO_VOLUME`.
+    """
     long_axis, short_axis = _axes(lesion)
-    return {"volume_mm3": lesion.volume_mm3, "long_axis_mm": long_axis, "short_axis_mm": short_axis}
+    x_mm, y_mm, _ = lesion.grid.spacing_mm
+    area = int(np.count_nonzero(lesion.mask, axis=(1, 2)).max()) * x_mm * y_mm
+    return {"volume_mm3": lesion.volume_mm3, "long_axis_mm": long_axis, "short_axis_mm": short_axis, "area_mm2": area}
 
 
 def measure_all(lesions: Sequence[Lesion]) -> dict[str, float]:

@@ -7,8 +7,8 @@ measure.<scan>.<when>.<lesions>.<quantity>             measure.ct.delta.all.sum_
 clinical.<name>                                        clinical.age_years
 therapy                                                the option under discussion
 ```
-`<scan>` is ct, pt or mr, with a series where there are several (`mr_t1`); `<when>` baseline, latest or delta;
-`<lesions>` largest, sum, mean, max, spread (population standard deviation) or all (merged into one region).
+`<scan>` is ct, pt, mr, cr, dx or mg, with a series where there are several (`mr_t1`); `<when>` baseline, latest or
+delta; `<lesions>` largest, sum, mean, max, spread (population standard deviation) or all (merged into one region).
 Any other name is a column that the caller must give.
 """
 
@@ -18,17 +18,18 @@ from functools import lru_cache
 from typing import ClassVar
 
 from features.errors import UnknownColumn
+from features.modalities import MODALITIES
 
 WHENS = ("baseline", "latest", "delta")
 """At the first date of the scan, at its last, and the relative change between them."""
 LESIONS = ("largest", "sum", "mean", "max", "spread", "all")
 """One lesion, four ways to summarise all, and all merged into one region."""
-LESION_QUANTITIES = ("volume_mm3", "long_axis_mm", "short_axis_mm")
+LESION_QUANTITIES = ("volume_mm3", "long_axis_mm", "short_axis_mm", "area_mm2")
 """Measures of one lesion."""
 ALL_QUANTITIES = ("count", "sum_of_diameters_mm", "volume_mm3")
 """Measures of all lesions together."""
 
-_SCAN = re.compile(r"(ct|pt|mr)(_[a-z0-9]{1,32})?")
+_SCAN = re.compile(rf"({'|'.join(MODALITIES)})(_[a-z0-9]{{1,32}})?")
 _RADIOMIC = re.compile(r"[A-Za-z0-9-]+_[A-Za-z0-9]+_[A-Za-z0-9]+")
 _ENCODER = re.compile(r"[A-Za-z0-9_-]+")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
@@ -158,7 +159,7 @@ def _scan_column(column: str, kind: str, rest: str) -> RadiomicsColumn | Embeddi
     parts = rest.split(".")
     if len(parts) != (5 if kind == "embedding" else 4):
         raise _refusal(column, f"{kind}.<scan>.<when>.<lesions>.{_ENDS[kind]}")
-    scan = _matching(_SCAN, parts[0], "ct, pt or mr, with a series where there are several (mr_t1)", column)
+    scan = _matching(_SCAN, parts[0], f"{', '.join(MODALITIES)}, with a series where there are several (mr_t1)", column)
     when = _one_of(WHENS, parts[1], column)
     lesions = _one_of(LESIONS, parts[2], column)
     if kind == "radiomics":

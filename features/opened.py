@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from features.case import Scan
-from features.errors import BadImage, FeatureError
+from features.errors import BadImage, FeatureError, ModalityMismatch
 from features.imaging.grid import resample_onto
 from features.imaging.read import Limits, read_image, read_segmentation
 from features.imaging.volume import Image
 from features.lesion import Lesion
 from features.lesions import find_lesions
+from features.modalities import is_projection, modality_of
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class OpenedScan:
         part = "image"
         try:
             image = read_image(self.scan.image, self.limits)
+            _require_modality(self.scan.name, image)
             self._image = image
             part = "segmentation"
             segmentation = read_segmentation(
@@ -81,3 +83,19 @@ class OpenedScan:
             part = part or ("image" if isinstance(error, BadImage) else "segmentation")
             error.place = error.place or f"{self.place}.{part}"
             raise
+
+
+def _require_modality(scan: str, image: Image) -> None:
+    """Wants a DICOM series to be of the modality that was said, and a projection to be one plane."""
+    if image.reference is not None and image.reference.modality.lower() != modality_of(scan):
+        raise ModalityMismatch(
+            f"the series is of modality {image.reference.modality}, "
+            f"the scan is said to be {modality_of(scan).upper()}; wanted the same",
+            seen=image.reference.modality,
+        )
+    if is_projection(scan) and image.grid.size[2] != 1:
+        raise ModalityMismatch(
+            f"the image has {image.grid.size[2]} planes, the scan is said to be {modality_of(scan).upper()}, which has "
+            "one; wanted one plane",
+            planes=image.grid.size[2],
+        )

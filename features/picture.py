@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from features.imaging.volume import Grid
 from features.lesion import Lesion
+from features.modalities import is_projection
 from features.types import Floats, Mask, Voxels
 
 MOST_PIXELS = 512
@@ -57,9 +58,11 @@ def draw(lesion: Lesion, modality: str) -> Picture:
 
     Args:
         lesion: Of any orientation; planes are those of the image's third axis.
-        modality: `ct`, `pt` or `mr`, which decides the window.
+        modality: `ct`, `pt`, `mr`, `cr`, `dx` or `mg`, which decides the window. A projection is shown as it is
+            stored, and no end of it has a name: where it points in the patient is not known.
     """
     frame = Frame.of(lesion)
+    ends = ("", "", "", "") if is_projection(modality) else frame.view.ends
     plane, mask, view, step = lesion.image[frame.index], lesion.mask[frame.index], frame.view, frame.step
     black, white = _window(plane, mask, lesion.grid, modality, (frame.rows, frame.columns))
     pixels, inside = frame.show(plane), frame.show(mask)
@@ -76,10 +79,10 @@ def draw(lesion: Lesion, modality: str) -> Picture:
         slices=lesion.image.shape[0],
         black=black,
         white=white,
-        left=view.left,
-        right=view.right,
-        top=view.top,
-        bottom=view.bottom,
+        left=ends[0],
+        right=ends[1],
+        top=ends[2],
+        bottom=ends[3],
     )
 
 
@@ -130,6 +133,11 @@ class View:
     right: str
     top: str
     bottom: str
+
+    @property
+    def ends(self) -> tuple[str, str, str, str]:
+        """Where left, right, top and bottom point."""
+        return self.left, self.right, self.top, self.bottom
 
     @classmethod
     def of(cls, grid: Grid) -> "View":

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from features.case import Case
 from features.errors import UnknownColumn
-from features.names import ALL_QUANTITIES, LESION_QUANTITIES, ScanColumn
+from features.measures import all_quantities, lesion_quantities
+from features.names import ScanColumn
 from features.profile import Profile
 from features.radiomics.asked import asked_features
 from features.radiomics.catalogue import feature_names, known_names
@@ -77,8 +78,8 @@ def all_columns(case: Case, profile: Profile) -> tuple[str, ...]:
     for scan in sorted({scan.name for scan in case.scans}):
         names = feature_names(profile.for_modality(scan))
         found += [f"radiomics.{scan}.baseline.largest.{name}" for name in names]
-        found += [f"measure.{scan}.baseline.largest.{quantity}" for quantity in LESION_QUANTITIES]
-        found += [f"measure.{scan}.baseline.all.{quantity}" for quantity in ALL_QUANTITIES]
+        found += [f"measure.{scan}.baseline.largest.{quantity}" for quantity in lesion_quantities(scan)]
+        found += [f"measure.{scan}.baseline.all.{quantity}" for quantity in all_quantities(scan)]
     return tuple(found)
 
 

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from features.errors import BadProfile
+from features.modalities import MODALITIES, PROJECTIONS, VOLUMES, modality_of
 from features.radiomics.catalogue import (
     DEPRECATED,
     FEATURES,
@@ -33,9 +34,6 @@ from features.radiomics.catalogue import (
 from features.radiomics.ibsi.rules import AGGREGATIONS, AS_PYRADIOMICS, Ibsi, require_standard
 from features.radiomics.settings import ELSEWHERE, REFUSED, RULES, Settings, Value
 from features.strict_yaml import nearest, parse_mapping
-
-MODALITIES = ("ct", "mr", "pt")
-"""Modality words; a scan's name begins with one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +61,43 @@ class Profile:
         _only(ours, ("modalities", "definitions", "ibsi"), "radresponse.")
         overrides, ibsi = _overrides(ours), _ibsi(ours)
         by_modality = {
-            word: _settings({**setting, **overrides.get(word, {})}, image_types, features) for word in MODALITIES
+            word: _settings({**setting, **overrides.get(word, {})}, image_types, features) for word in VOLUMES
         }
+        flat = _of_planes(features, standard=ibsi is not None)
+        for word in PROJECTIONS:
+            told = {**setting, **overrides.get(word, overrides.get("mr", {})), **(_FLAT if ibsi is None else {})}
+            by_modality[word] = _settings(told, image_types, flat)
         if ibsi is not None:
             for word, settings in by_modality.items():
                 require_standard(settings, word)
                 # Hounsfield units are whole numbers; SUV and MR's units are not.
                 by_modality[word] = replace(settings, ibsi=replace(ibsi, whole_intensities=word == "ct"))
-        canonical = {word: _meaning(settings) for word, settings in by_modality.items()}
+        # What projections mean follows from the rest, but for what is said of them.
+        canonical = {word: _meaning(by_modality[word]) for word in (*VOLUMES, *(overrides.keys() & set(PROJECTIONS)))}
         written = json.dumps(canonical, sort_keys=True, allow_nan=False)
         return cls(hashlib.sha256(written.encode()).hexdigest(), text, by_modality)
 
     def for_modality(self, word: str) -> Settings:
-        """The settings for a scan, by its name or its modality word: `mr_t1` and `mr` are the same."""
-        return self.by_modality[word.partition("_")[0]]
+        """The settings for a scan, by its name or its modality word: `mr_t1` and `mr` are the same.
+
+        Those of a projection are taken in its plane: `force2D`, and all of `shape2D` in the place of `shape`. They are
+        MR's where the profile says nothing of it, for neither has a unit.
+        """
+        return self.by_modality[modality_of(word)]
+
+
+_FLAT: Mapping[str, Value] = {"force2D": True, "force2Ddimension": 0}
+
+
+def _of_planes(features: Mapping[str, tuple[str, ...]], *, standard: bool) -> Mapping[str, tuple[str, ...]]:
+    """Feature classes of a projection: a plane has no volume, and IBSI defines no shape of a plane.
+
+    What is left to a profile that takes shape alone is shape, which then says why it is missing.
+    """
+    kept = {name: asked for name, asked in features.items() if name != "shape"}
+    if standard:
+        return kept or features
+    return kept if "shape" not in features else {"shape2D": FEATURES["shape2D"], **kept}
 
 
 def _settings(

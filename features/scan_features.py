@@ -10,7 +10,8 @@ from features.cache import Cache, Found, Key
 from features.case import Scan
 from features.errors import BadLesion
 from features.imaging.read import Limits
-from features.measures import measure_all, measure_lesion
+from features.measures import NO_VOLUME, measure_all, measure_lesion
+from features.modalities import is_projection, modality_of
 from features.notice import Notice
 from features.opened import OpenedScan
 from features.plan import Need
@@ -164,24 +165,26 @@ class _Work:
             found.update(measure_lesion(self.opened.region(region)))
         if any(item.startswith("all ") for item in items):
             found.update({f"all {name}": value for name, value in measure_all(self.opened.open()).items()})
+        if is_projection(self.scan.name):
+            found.update({name: NO_VOLUME for name in found if name.endswith("volume_mm3")})
         return found
 
     def _embedded(self, regions: list[Labels]) -> Iterable[tuple[Labels, Found]]:
         encoder = self.tools.encoder
         assert encoder is not None  # noqa: S101  compute refused the columns otherwise
-        word = self.scan.name.partition("_")[0]
+        word = modality_of(self.scan.name)
         lesions = [self.opened.region(region) for region in regions]
         rows = encoder.embed(lesions, [word] * len(regions), self.tools.check)
         for region, row in zip(regions, rows, strict=True):
             yield region, {f"{encoder.name}.{index}": float(value) for index, value in enumerate(row)}
 
     def _what(self, kind: str) -> str:
-        modality = self.scan.name.partition("_")[0]
+        modality = modality_of(self.scan.name)
         if kind == "radiomics":
             return f"radiomics {ENGINE} {self.tools.profile.digest} {modality}"
         if kind == "embedding" and self.tools.encoder is not None:
             return f"embedding {self.tools.encoder.variant} {modality}"
-        return kind
+        return f"{kind} of a plane" if kind == "measure" and is_projection(modality) else kind
 
     def _structures(self) -> str:
         """What stands for the names of asked structures in the cache: they may be a person's."""

@@ -18,12 +18,18 @@ from models.families.target import OutcomeTarget, ProgressionTarget, Target
 AVERAGE = "cohort average"
 CLINICAL = "clinical only"
 VOLUME = "volume only"
+AREA = "area only"
 _VOLUMES = (
     r"measure\..+\.baseline\.all\.volume_mm3",
     r"(radiomics\.\w+\.baseline\.largest\.)?original_shape_MeshVolume",
     r"(radiomics\.\w+\.baseline\.largest\.)?original_shape_VoxelVolume",
     r"(?i)(.*[\W_])?volume(_?(mm3|cm3|ml|cc))?",
 )
+_AREAS = (
+    r"measure\..+\.baseline\.(all|largest)\.area_mm2",
+    r"(radiomics\.\w+\.baseline\.largest\.)?original_shape2D_(Mesh|Pixel)Surface",
+)
+"""Of a projection, which has no volume."""
 _PENALTY = 0.1
 """Of the Cox models; keeps a rare category finite."""
 
@@ -47,12 +53,18 @@ def baselines(columns: Sequence[ColumnSpec]) -> tuple[Baseline, ...]:
         found.append(Baseline(CLINICAL, clinical, with_therapy=True))
     if volume:
         found.append(Baseline(VOLUME, volume, with_therapy=False))
+    elif area := _first(columns, _AREAS):
+        found.append(Baseline(AREA, area, with_therapy=False))
     return tuple(found)
 
 
 def volume_columns(columns: Sequence[ColumnSpec]) -> tuple[ColumnSpec, ...]:
     """The tumour's volume, by the first of the names it goes by that the columns have."""
-    for pattern in _VOLUMES:
+    return _first(columns, _VOLUMES)
+
+
+def _first(columns: Sequence[ColumnSpec], patterns: Sequence[str]) -> tuple[ColumnSpec, ...]:
+    for pattern in patterns:
         if found := tuple(spec for spec in columns if re.fullmatch(pattern, spec.name)):
             return found
     return ()

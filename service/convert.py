@@ -34,6 +34,9 @@ MODALITY_WORDS = {
     case_pb2.MODALITY_CT: "ct",
     case_pb2.MODALITY_PT: "pt",
     case_pb2.MODALITY_MR: "mr",
+    case_pb2.MODALITY_CR: "cr",
+    case_pb2.MODALITY_DX: "dx",
+    case_pb2.MODALITY_MG: "mg",
 }
 MAX_FILES = 8192
 """Of one series."""

@@ -18,9 +18,9 @@ from features.imaging.read import read_image, read_segmentation
 from features.imaging.volume import Image
 from features.lesion import Lesion
 from features.lesions import find_lesions
-from features.measures import measure_lesion
+from features.measures import NO_VOLUME, lesion_quantities, measure_lesion
+from features.modalities import MODALITIES, is_projection
 from features.names import LESION_QUANTITIES
-from features.profile import MODALITIES
 from features.radiomics import ENGINES, Engine, extract
 from features.radiomics.asked import asked_features
 from features.radiomics.catalogue import feature_names
@@ -31,7 +31,7 @@ from features.radiomics.shared import Shared
 
 COLUMNS_HELP = (
     "only these, comma separated: pyradiomics names (original_glcm_Contrast), or measure.volume_mm3, "
-    "measure.long_axis_mm, measure.short_axis_mm"
+    "measure.long_axis_mm, measure.short_axis_mm, measure.area_mm2"
 )
 
 ENGINE_HELP = "default: fused; both also asks the reference, says where the two differ, and exits with 3 if they do"
@@ -126,14 +126,14 @@ def run(asked: Extraction, out: TextIO, trouble: TextIO) -> int:
     image = read_image(Source.of(asked.image))
     modality = asked.modality or _modality_of(image)
     settings = profile.for_modality(modality)
-    names = _chosen(asked, settings)
+    names = _chosen(asked, settings, modality)
     segmentation = read_segmentation(
         Source.of(asked.mask), image=image, numbers=asked.labels, structures=asked.structures
     )
     lesions = find_lesions(image, segmentation, () if asked.structures else asked.labels)
     embeddings = _embeddings(asked, lesions, modality)
     apart: list[Difference] = []
-    rows = _compared(_rows(asked, lesions, settings, names, embeddings), trouble, apart)
+    rows = _compared(_rows(asked, lesions, settings, names, embeddings, modality), trouble, apart)
     # On one terminal with the lines a bar would only garble them.
     hidden = not trouble.isatty() or out.isatty()
     shown = tqdm(rows, total=len(lesions), unit="lesion", file=trouble, disable=hidden, leave=False)
@@ -158,6 +158,7 @@ def _rows(
     settings: Settings,
     names: list[str],
     embeddings: list[dict[str, float]],
+    modality: str,
 ) -> Iterator[Row]:
     radiomic = [name for name in names if not name.startswith("measure.")]
     measures = [name for name in names if name.startswith("measure.")]
@@ -178,6 +179,8 @@ def _rows(
         if measures:
             measured = measure_lesion(lesion)
             features.update({name: measured[name.partition(".")[2]] for name in measures})
+            if is_projection(modality) and features.pop("measure.volume_mm3", None) is not None:
+                missing = {**missing, "measure.volume_mm3": NO_VOLUME}
         if embeddings:
             features.update(embeddings[index])
         yield Row(lesion.label, features, missing, error, apart)
@@ -210,15 +213,16 @@ def _embeddings(asked: Extraction, lesions: tuple[Lesion, ...], modality: str) -
     return [{f"embedding.{encoder.name}.{index}": float(one) for index, one in enumerate(row)} for row in rows]
 
 
-def _chosen(asked: Extraction, settings: Settings) -> list[str]:
-    measures = [f"measure.{quantity}" for quantity in LESION_QUANTITIES]
+def _chosen(asked: Extraction, settings: Settings, modality: str) -> list[str]:
+    usual = [f"measure.{quantity}" for quantity in lesion_quantities(modality)]
     if asked.columns is None:
-        return [*feature_names(settings), *(measures if asked.measures else ())]
+        return [*feature_names(settings), *(usual if asked.measures else ())]
+    measures = [f"measure.{quantity}" for quantity in LESION_QUANTITIES]
     for name in asked.columns:
         if name.startswith(("radiomics.", "embedding.")) or (name.startswith("measure.") and name not in measures):
             raise UnknownColumn(f"--columns has {name[:120]!r}; wanted pyradiomics names or {', '.join(measures)}")
     asked_features(settings, [name for name in asked.columns if name not in measures])
-    return list(dict.fromkeys([*asked.columns, *(measures if asked.measures else ())]))
+    return list(dict.fromkeys([*asked.columns, *(usual if asked.measures else ())]))
 
 
 def _write_csv(rows: Iterable[Row], names: list[str], out: TextIO) -> None:

@@ -14,8 +14,9 @@ from features.dicom.walk import take_apart
 from features.errors import FeatureError
 from features.imaging.header import Limits
 from features.imaging.volume import Image, Segmentation
+from features.modalities import MODALITIES, is_projection
 
-WORDS = {"CT": "ct", "MR": "mr", "PT": "pt"}
+WORDS = {word.upper(): word for word in MODALITIES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Paired:
     series: str = field(repr=False)
     patient: str = field(repr=False)
     scan: str
-    """ct, mr or pt."""
+    """Its modality word."""
     day: date | None = field(repr=False)
     image: Image
     segmentation: Segmentation
@@ -63,15 +64,13 @@ def paired(heap: Heap, structures: Structures, limits: Limits) -> Iterator[Paire
             continue
         candidates = _candidates(first, heap)
         if first.kind in WORDS and not candidates:
-            yield left("NO_SEGMENTATION", "no RTSTRUCT or SEG of the patient is drawn in its frame of reference")
+            where = "on it" if is_projection(WORDS[first.kind]) else "in its frame of reference"
+            yield left("NO_SEGMENTATION", f"no RTSTRUCT or SEG of the patient is drawn {where}")
             continue
         try:
             image = image_of([entry.part for entry in entries], "", limits)
         except FeatureError as error:
             yield left(error.reason, str(error))
-            continue
-        if first.kind not in WORDS:
-            yield left("NO_VOLUME", "a projection; wanted CT, MR or PET")
             continue
         found, errors = _read(candidates, image, structures, limits)
         if len(found) == 1:
@@ -83,7 +82,16 @@ def paired(heap: Heap, structures: Structures, limits: Limits) -> Iterator[Paire
 
 
 def _candidates(first: Entry, heap: Heap) -> list[Entry]:
-    """Those drawn on the very series; else all of its frame of reference that do not name another one there is."""
+    """Those drawn on the very series; else all of its frame of reference that do not name another one there is.
+
+    A projection has those alone that were drawn on its series.
+    """
+    if is_projection(WORDS.get(first.kind, "")):
+        return [
+            entry
+            for entry in heap.segmentations()
+            if entry.patient == first.patient and first.series_uid in entry.drawn_on
+        ]
     same = [
         entry
         for entry in heap.segmentations()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from features.modalities import is_projection
 from features.types import Triple
 
 
@@ -29,3 +30,8 @@ class SeriesReference:
     """DICOM's word: CT, PT, MR, CR, DX, MG."""
     planes: tuple[Plane, ...] = field(repr=False)
     """In the order of the image's first index, z."""
+
+    @property
+    def projection(self) -> bool:
+        """Whether it is one plane that has no place in the patient."""
+        return is_projection(self.modality.lower())

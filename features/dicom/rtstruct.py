@@ -56,6 +56,11 @@ def read_rtstruct(file: DicomFile, image: Image, numbers: tuple[int, ...], struc
         BadSegmentation: One of its leaves.
         DamagedFile: What cannot be read.
     """
+    if image.reference is not None and image.reference.projection:
+        raise ReferenceMismatch(
+            f"an RTSTRUCT draws in the patient's space, in which a projection ({image.reference.modality}) "
+            "has no place; wanted a SEG that was drawn on it, or labels on its grid"
+        )
     data = read_attributes(file)
     there = structures_in(data)
     asked = chosen([one.named for one in there], numbers, structures)

@@ -18,7 +18,7 @@ from features.dicom.pixels import Stored, stored_frames
 from features.dicom.read_instance import frames_of, group_of, layout_of
 from features.dicom.rtstruct import require_frame
 from features.dicom.walk import DicomFile
-from features.errors import DamagedFile, EmptySegmentation, GridMismatch, UnsupportedImage
+from features.errors import DamagedFile, EmptySegmentation, GridMismatch, ReferenceMismatch, UnsupportedImage
 from features.imaging.header import Limits
 from features.imaging.volume import Grid, Image
 from features.types import Floats, Labels, Mask
@@ -56,18 +56,27 @@ def read_segments(
     """
     data = read_attributes(file)
     asked = chosen(segments_in(data), numbers, structures)
-    require_frame({text_of(data, "FrameOfReferenceUID")}, image)
+    flat = image.reference is not None and image.reference.projection
+    if flat:
+        _require_drawn_on(data, image)
+    else:
+        require_frame({text_of(data, "FrameOfReferenceUID")}, image)
     kind = text_of(data, "SegmentationType")
     if kind not in TYPES:
         raise UnsupportedImage(f"the segmentation is of type {kind[:16]}; wanted {', '.join(TYPES)}")
     layout = layout_of(data, file, limits)
     if layout.bits_allocated not in ((1, 8) if kind == "BINARY" else (8, 16)):
         raise UnsupportedImage(f"a {kind} segmentation has {layout.bits_allocated} bits a pixel; wanted another")
+    if flat and (layout.rows, layout.columns) != image.voxels.shape[1:]:
+        raise GridMismatch(
+            f"the segmentation has {layout.rows} x {layout.columns} pixels, the projection has "
+            f"{image.grid.size[1]} x {image.grid.size[0]}; wanted one that was drawn on it"
+        )
     masks: dict[int, Mask] = {one.number: np.zeros(image.voxels.shape, dtype=np.bool_) for one in asked.values()}
     half = 1 if kind == "BINARY" else whole_of(data, "MaximumFractionalValue", 255) / 2
     stored = file.data[file.pixels_at : file.pixels_at + file.pixels_bytes]
     frames = stored_frames(layout, stored, Patience.for_bytes(layout.decoded_bytes))
-    for piece, pixels in zip(_pieces(data, layout.frames, kind, image.grid), frames, strict=True):
+    for piece, pixels in zip(_pieces(data, layout.frames, kind, None if flat else image.grid), frames, strict=True):
         for number, mask in masks.items():
             if piece.segment in (0, number):
                 _paste(mask, pixels == number if kind == "LABELMAP" else pixels >= half, piece.start)
@@ -79,7 +88,22 @@ def read_segments(
     return labels
 
 
-def _pieces(data: Dataset, count: int, kind: str, grid: Grid) -> Iterator[_Piece]:
+def _require_drawn_on(data: Dataset, image: Image) -> None:
+    """Wants segments to name the very projection: it has no frame of reference that could say where they lie."""
+    reference = image.reference
+    assert reference is not None  # noqa: S101  asked before
+    for series in items_of(data, "ReferencedSeriesSequence"):
+        if text_of(series, "SeriesInstanceUID") == reference.series_uid:
+            there = {text_of(one, "ReferencedSOPInstanceUID") for one in items_of(series, "ReferencedInstanceSequence")}
+            if reference.planes[0].sop_instance_uid in there:
+                return
+    raise ReferenceMismatch(
+        "the segments are drawn on another image than this projection; wanted a SEG that refers to it by its UID"
+    )
+
+
+def _pieces(data: Dataset, count: int, kind: str, grid: Grid | None) -> Iterator[_Piece]:
+    """The frames; without a grid, those of a projection, which lie upon it."""
     per_frame = items_of(data, "PerFrameFunctionalGroupsSequence")
     shared = first_of(data, "SharedFunctionalGroupsSequence") or Dataset()
     if len(per_frame) != count:
@@ -87,7 +111,7 @@ def _pieces(data: Dataset, count: int, kind: str, grid: Grid) -> Iterator[_Piece
     for own, frame in zip(per_frame, frames_of(data, count), strict=True):
         which = group_of(own, shared, "SegmentIdentificationSequence")
         segment = 0 if kind == "LABELMAP" else whole_of(which, "ReferencedSegmentNumber")
-        yield _Piece(segment, _place(frame, grid))
+        yield _Piece(segment, (0, 0, 0) if grid is None else _place(frame, grid))
 
 
 def _place(frame: Frame, grid: Grid) -> tuple[int, int, int]:

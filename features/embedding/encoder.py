@@ -81,7 +81,7 @@ class Encoder:
 
         Args:
             lesions: Any number; each on its own scan's grid.
-            modalities: Of each lesion's scan: `ct`, `pt`, `mr`; a series may follow (`mr_t1`).
+            modalities: Of each lesion's scan: `ct`, `pt`, `mr`, `cr`, `dx`, `mg`; a series may follow (`mr_t1`).
             check: Called while the lesions wait for a device; what it raises ends the waiting.
 
         Returns:

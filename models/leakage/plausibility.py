@@ -27,8 +27,9 @@ class Implausible:
 _ABOVE_0 = (np.nextafter(0, 1), np.inf, "above 0")
 _SHARE = (0.0, 1 + 1e-6, "0 to 1")
 _LIMITS = (
-    (r".*shape_(Mesh|Voxel)Volume|measure\..*volume_mm3", _ABOVE_0),
+    (r".*shape_(Mesh|Voxel)Volume|measure\..*(volume_mm3|area_mm2)", _ABOVE_0),
     (r".*shape_(SurfaceArea|SurfaceVolumeRatio|Maximum\w*Diameter\w*|(Major|Minor|Least)AxisLength)", _ABOVE_0),
+    (r".*shape2D_\w*(Surface|Perimeter|Diameter|AxisLength)", _ABOVE_0),
     (r".*shape_Sphericity", (0.1, 1 + 1e-6, "0.1 to 1 (a sphere)")),
     (r".*shape_(Elongation|Flatness)", _SHARE),
     (r".*original_firstorder_Uniformity", _SHARE),

@@ -21,7 +21,14 @@ _ARCHIVED = "pacs:"
 def add_case_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what describes a patient."""
     parser.add_argument("--subject", help="pseudonym; never a name or record number")
-    names = {"ct": "a CT", "pt": "a PET (SUV)", "mr": "an MR"}
+    names = {
+        "ct": "a CT",
+        "pt": "a PET (SUV)",
+        "mr": "an MR",
+        "cr": "a radiograph (CR)",
+        "dx": "a radiograph (DX)",
+        "mg": "a mammogram",
+    }
     for modality in MODALITIES:
         parser.add_argument(
             f"--{modality}",

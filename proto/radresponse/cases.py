@@ -30,7 +30,14 @@ ImageFile = str | Path | bytes | Archived
 """A path (of DICOM also a folder), the bytes of a file, the digest of one that was uploaded for the same subject, or a
 series in an archive."""
 
-MODALITIES = {"ct": case_pb2.MODALITY_CT, "pt": case_pb2.MODALITY_PT, "mr": case_pb2.MODALITY_MR}
+MODALITIES = {
+    "ct": case_pb2.MODALITY_CT,
+    "pt": case_pb2.MODALITY_PT,
+    "mr": case_pb2.MODALITY_MR,
+    "cr": case_pb2.MODALITY_CR,
+    "dx": case_pb2.MODALITY_DX,
+    "mg": case_pb2.MODALITY_MG,
+}
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ def scan(
     """One scan.
 
     Args:
-        modality: "ct", "pt" or "mr", also with the series: "mr_t1".
+        modality: "ct", "pt", "mr", "cr", "dx" or "mg", also with the series: "mr_t1".
         image: A path, the bytes of a file, or the digest of an uploaded one: NIfTI, NRRD or MetaImage, gzip allowed;
             a DICOM file, or a zip or folder with the DICOM files of one series. Or `Archived`, a series in a PACS.
         segmentation: The same, on the image's grid; of a DICOM series also an RTSTRUCT or SEG.

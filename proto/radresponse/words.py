@@ -6,7 +6,7 @@ from radresponse.v1 import prediction_pb2
 
 DAYS_PER_MONTH = 30.4375
 
-_MODALITIES = {"ct": "CT", "pt": "PET", "mr": "MR"}
+_MODALITIES = {"ct": "CT", "pt": "PET", "mr": "MR", "cr": "radiograph", "dx": "radiograph", "mg": "mammogram"}
 _LESIONS = {
     "largest": "the largest {} lesion",
     "sum": "{} lesions, summed",

@@ -31,10 +31,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from features.modalities import MODALITIES, modality_of
 from service.errors import SettingsError
-
-MODALITIES = {"ct": "CT", "pt": "PT", "mr": "MR"}
-"""Our words and DICOM's."""
 
 Told = TypeVar("Told")
 
@@ -49,7 +47,7 @@ class WantedScan:
     labels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.modality.partition("_")[0] not in MODALITIES:
+        if modality_of(self.modality) not in MODALITIES:
             raise SettingsError(f"scans: modality {self.modality}; wanted one of {', '.join(MODALITIES)}")
         if bool(self.structures) == bool(self.labels):
             raise SettingsError("scans: wanted either structures, by name, or labels, by number")
@@ -57,7 +55,7 @@ class WantedScan:
     @property
     def dicom_modality(self) -> str:
         """As an archive has it."""
-        return MODALITIES[self.modality.partition("_")[0]]
+        return modality_of(self.modality).upper()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from features.errors import UnknownColumn
 from features.measures import QUANTITIES
+from features.modalities import modality_of
 from features.names import MeasureColumn, RadiomicsColumn, ScanColumn, parse
 from features.radiomics.definitions import definition_of
 from features.radiomics.ibsi_code import ibsi_code
@@ -84,8 +85,9 @@ _UNITS: Mapping[str, Unit] = {
 _INTENSITY = {
     "ct": ("[hnsf'U]", "HU"),
     "pt": ("g/ml{SUVbw}", "SUV"),
-    "mr": ("[arb'U]", "arbitrary units"),
 }
+_ARBITRARY = ("[arb'U]", "arbitrary units")
+"""Of every other modality."""
 _POWERS = {"intensity": "", "intensity²": "2"}
 
 
@@ -165,7 +167,7 @@ def feature_unit(name: str, scan: str) -> Unit:
         return Unit("1", unit)
     if not name.startswith("original_"):
         return Unit("[arb'U]", f"arbitrary units{_POWERS[base]}")
-    code, word = _INTENSITY[scan.partition("_")[0]]
+    code, word = _INTENSITY.get(modality_of(scan), _ARBITRARY)
     if not _POWERS[base]:
         return Unit(code, word)
     # An annotation ends an atom, and only an atom takes an exponent; DICOM has 16 characters for a code.

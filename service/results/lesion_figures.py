@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from features.errors import BadLesion
 from features.lesion import Lesion
-from features.measures import measure_lesion
+from features.measures import lesion_quantities, measure_lesion
 from features.profile import Profile
 from features.radiomics import ENGINE, extract
 from features.radiomics.catalogue import feature_names
@@ -58,7 +58,9 @@ def measured(
     for lesion in lesions:
         check()
         sizes = [
-            Figure(measure_concept(name), measure_unit(name), value) for name, value in measure_lesion(lesion).items()
+            Figure(measure_concept(name), measure_unit(name), value)
+            for name, value in measure_lesion(lesion).items()
+            if name in lesion_quantities(scan)
         ]
         found.append(Measured(lesion.label, "RadResponse measures", version, "", tuple(sizes)))
         for profile in profiles:

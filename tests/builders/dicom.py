@@ -22,7 +22,8 @@ STUDY, SERIES, FRAME = ROOT + "1", ROOT + "2", ROOT + "3"
 CT, MR, PT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.128"
 ENHANCED_PT = "1.2.840.10008.5.1.4.1.1.130"
 ENHANCED_CT, ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.4.1"
-DX, CAPTURE = "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.7"
+CR, DX, MG = "1.2.840.10008.5.1.4.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.1.2"
+CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 SPACING = (0.8, 1.25)
@@ -36,7 +37,9 @@ _WORDS = {
     ENHANCED_CT: "CT",
     ENHANCED_MR: "MR",
     ENHANCED_PT: "PT",
+    CR: "CR",
     DX: "DX",
+    MG: "MG",
     CAPTURE: "OT",
 }
 
@@ -101,6 +104,16 @@ def series(
         change(data, index)
         files.append(file_of(data, storage, syntax))
     return files
+
+
+def projection(
+    pixels: Array, storage: str = DX, *, uid: str = ROOT + "4", change: Callable[[Dataset], None] = lambda data: None
+) -> bytes:
+    """One radiograph or mammogram of an array (y, x), 12 bits, 0.2 mm between rows and 0.1 mm between columns."""
+    data = image_data(pixels.astype(np.uint16), storage, uid=uid)
+    data.ImagerPixelSpacing, data.BitsStored, data.HighBit = [0.2, 0.1], 12, 11
+    change(data)
+    return file_of(data, storage)
 
 
 def pet(data: Dataset) -> None:

@@ -7,7 +7,6 @@ import pytest
 from builders.dicom import (
     CAPTURE,
     CT,
-    DX,
     ENHANCED_MR,
     ENHANCED_PT,
     FRAME,
@@ -20,8 +19,7 @@ from builders.dicom import (
     STEP,
     STUDY,
     enhanced,
-    file_of,
-    image_data,
+    projection,
     ramp,
     rtstruct,
     series,
@@ -281,28 +279,25 @@ def test_limits_hold_before_voxels_are_taken() -> None:
     refusal(claimed, errors.ImageTooLarge)
 
 
-def projection(**values: object) -> bytes:
-    data = image_data(VOXELS[0].astype(np.uint16), DX)
-    data.ImagerPixelSpacing, data.BitsStored, data.HighBit = [0.2, 0.1], 12, 11
-    set_to(**values)(data, 0)
-    return file_of(data, DX)
+def flat(**values: object) -> bytes:
+    return projection(VOXELS[0], change=lambda data: set_to(**values)(data, 0))
 
 
 def test_a_projection_is_one_plane_at_the_detectors_spacing() -> None:
-    image = read_image(source(projection()))
+    image = read_image(source(flat()))
     np.testing.assert_array_equal(image.voxels[0], VOXELS[0])
     assert (image.grid.size, image.grid.spacing_mm) == ((16, 12, 1), (0.1, 0.2, 1.0))
-    assert read_image(source(projection(PixelSpacing=[0.4, 0.3]))).grid.spacing_mm == (0.3, 0.4, 1.0)
+    assert read_image(source(flat(PixelSpacing=[0.4, 0.3]))).grid.spacing_mm == (0.3, 0.4, 1.0)
 
 
 def test_a_projection_whose_white_is_low_is_turned() -> None:
-    image = read_image(source(projection(PhotometricInterpretation="MONOCHROME1")))
+    image = read_image(source(flat(PhotometricInterpretation="MONOCHROME1")))
     np.testing.assert_array_equal(image.voxels[0], 4095 - VOXELS[0])
 
 
 def test_projections_without_a_scale_or_several_are_refused() -> None:
-    refusal(projection(ImagerPixelSpacing=None), errors.UnsupportedImage)
-    refusal([projection(), projection(SOPInstanceUID=UID(ROOT + "99"))], errors.UnsupportedImage)
+    refusal(flat(ImagerPixelSpacing=None), errors.UnsupportedImage)
+    refusal([flat(), flat(SOPInstanceUID=UID(ROOT + "99"))], errors.UnsupportedImage)
 
 
 def test_pet_slices_are_in_suv() -> None:
@@ -322,7 +317,7 @@ def test_an_enhanced_pet_says_its_units_elsewhere_and_is_refused() -> None:
 
 def test_a_projection_is_measured_in_its_plane() -> None:
     """By `shape2D` and textures without a third direction, with a mask in a plain file."""
-    image = read_image(source(projection()))
+    image = read_image(source(flat()))
     mask = np.zeros((1, 12, 16), dtype=np.int32)
     mask[0, 3:9, 4:12] = 1
     (lesion,) = find_lesions(image, Segmentation(mask, image.grid, ""))

@@ -61,6 +61,7 @@ def test_a_box_is_measured_along_its_diagonal() -> None:
     mask[1:4, 4:14, 5:35] = True
     measured = of(mask, (1.0, 1.0, 3.0))
     assert measured["volume_mm3"] == 3 * 10 * 30 * 3.0
+    assert measured["area_mm2"] == 10 * 30
     assert measured["long_axis_mm"] == pytest.approx(math.hypot(30, 9))
     assert measured["short_axis_mm"] < 11
 
@@ -69,13 +70,13 @@ def test_a_voxel_is_as_long_as_its_longer_side() -> None:
     mask = np.zeros((3, 3, 3), bool)
     mask[1, 1, 1] = True
     measured = of(mask, (0.5, 2.0, 7.0))
-    assert measured == pytest.approx({"volume_mm3": 7.0, "long_axis_mm": 2.0, "short_axis_mm": 0.5})
+    assert measured == pytest.approx({"volume_mm3": 7.0, "long_axis_mm": 2.0, "short_axis_mm": 0.5, "area_mm2": 1.0})
 
 
 def test_a_bar_is_measured_along_and_across() -> None:
     mask = np.zeros((1, 5, 30), bool)
     mask[0, 2, 3:28] = True
-    assert of(mask) == pytest.approx({"volume_mm3": 25.0, "long_axis_mm": 25.0, "short_axis_mm": 1.0})
+    assert of(mask) == pytest.approx({"volume_mm3": 25.0, "long_axis_mm": 25.0, "short_axis_mm": 1.0, "area_mm2": 25.0})
 
 
 def test_axes_are_taken_within_one_slice() -> None:

@@ -80,8 +80,8 @@ def test_the_examples_of_the_design_are_read(column: str) -> None:
     ("column", "said"),
     [
         ("radiomics.ct.now.largest.original_glcm_Contrast", "baseline or latest or delta"),
-        ("radiomics.us.baseline.largest.original_glcm_Contrast", "ct, pt or mr"),
-        ("radiomics.CT.baseline.largest.original_glcm_Contrast", "ct, pt or mr"),
+        ("radiomics.us.baseline.largest.original_glcm_Contrast", "ct, mr, pt"),
+        ("radiomics.CT.baseline.largest.original_glcm_Contrast", "ct, mr, pt"),
         ("radiomics.ct.baseline.biggest.original_glcm_Contrast", "largest or sum"),
         ("radiomics.ct.baseline.largest.Contrast", "pyradiomics name"),
         ("radiomics.ct.baseline.largest", "<when>"),

@@ -38,6 +38,7 @@ def slice_of(picture: board_pb2.LesionPicture) -> Slice:
     scale = min(_HEIGHT / down, _WIDEST / across)
     bar_mm = 50 if across > 120 else 20 if across > 50 else 10
     when = "" if not picture.day else f", day {picture.day}"
+    which = f"slice {picture.slice + 1} of {picture.slices}, " if picture.slices > 1 else ""
     window = f"{min(picture.black, picture.white):.4g} to {max(picture.black, picture.white):.4g}"
     return Slice(
         source="data:image/png;base64," + base64.b64encode(picture.png).decode(),
@@ -55,6 +56,5 @@ def slice_of(picture: board_pb2.LesionPicture) -> Slice:
         right=picture.right,
         top=picture.top,
         bottom=picture.bottom,
-        caption=f"{picture.scan_name.upper()}{when}, lesion {picture.label}, slice {picture.slice + 1} of "
-        f"{picture.slices}, window {window}",
+        caption=f"{picture.scan_name.upper()}{when}, lesion {picture.label}, {which}window {window}",
     )

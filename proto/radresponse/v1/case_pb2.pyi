@@ -13,10 +13,16 @@ class Modality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODALITY_CT: _ClassVar[Modality]
     MODALITY_PT: _ClassVar[Modality]
     MODALITY_MR: _ClassVar[Modality]
+    MODALITY_CR: _ClassVar[Modality]
+    MODALITY_DX: _ClassVar[Modality]
+    MODALITY_MG: _ClassVar[Modality]
 MODALITY_UNSPECIFIED: Modality
 MODALITY_CT: Modality
 MODALITY_PT: Modality
 MODALITY_MR: Modality
+MODALITY_CR: Modality
+MODALITY_DX: Modality
+MODALITY_MG: Modality
 
 class Case(_message.Message):
     __slots__ = ("subject", "scans", "covariates", "features")

@@ -19,8 +19,11 @@ from highdicom.sr import (
     MeasurementsAndQualitativeEvaluations,
     ObservationContext,
     ObserverContext,
+    PlanarROIMeasurementsAndQualitativeEvaluations,
     QualitativeEvaluation,
     ReferencedSegment,
+    ReferencedSegmentationFrame,
+    SourceImageForSegmentation,
     SourceSeriesForSegmentation,
     TrackingIdentifier,
     VolumetricROIMeasurementsAndQualitativeEvaluations,
@@ -51,7 +54,11 @@ from service.version import VERSION
 
 SERIES_NUMBER = 9602
 DS_CHARACTERS = 16
-Group = VolumetricROIMeasurementsAndQualitativeEvaluations | MeasurementsAndQualitativeEvaluations
+Group = (
+    PlanarROIMeasurementsAndQualitativeEvaluations
+    | VolumetricROIMeasurementsAndQualitativeEvaluations
+    | MeasurementsAndQualitativeEvaluations
+)
 LIKENESS = {
     prediction_pb2.APPLICABILITY_STATUS_INSIDE: "inside",
     prediction_pb2.APPLICABILITY_STATUS_OUTSIDE: "outside",
@@ -127,26 +134,46 @@ def _context() -> ObservationContext:
     )
 
 
-def _lesion_groups(scan: ReportedScan) -> Iterator[VolumetricROIMeasurementsAndQualitativeEvaluations]:
-    seg, series_uid = scan.segmentation, scan.series.reference.series_uid
+def _lesion_groups(scan: ReportedScan) -> Iterator[Group]:
+    """TID 1411 for a volume, TID 1410 for a projection."""
+    seg, reference = scan.segmentation, scan.series.reference
     for measured in scan.measured:
-        lesion = scan.lesions[measured.label]
-        # By hand: `ReferencedSegment.from_segmentation` of highdicom 0.28 wants sources that our headers do not keep.
-        segment = ReferencedSegment(
-            sop_class_uid=seg.SOPClassUID,
-            sop_instance_uid=seg.SOPInstanceUID,
-            segment_number=scan.segments[measured.label],
-            source_series=SourceSeriesForSegmentation(series_uid),
+        lesion, number = scan.lesions[measured.label], scan.segments[measured.label]
+        tracking = TrackingIdentifier(lesion.uid, lesion.name)
+        algorithm = AlgorithmIdentification(
+            measured.method, measured.version, [measured.parameters] if measured.parameters else None
         )
-        yield VolumetricROIMeasurementsAndQualitativeEvaluations(
-            tracking_identifier=TrackingIdentifier(lesion.uid, lesion.name),
-            referenced_segment=segment,
-            finding_type=codes.SCT.Neoplasm,
-            algorithm_id=AlgorithmIdentification(
-                measured.method, measured.version, [measured.parameters] if measured.parameters else None
-            ),
-            measurements=[_measurement(figure) for figure in measured.figures],
-        )
+        figures = [_measurement(figure) for figure in measured.figures]
+        # By hand: `from_segmentation` of highdicom 0.28 wants sources that our headers do not keep.
+        if reference.projection:
+            yield PlanarROIMeasurementsAndQualitativeEvaluations(
+                tracking_identifier=tracking,
+                referenced_segment=ReferencedSegmentationFrame(
+                    sop_class_uid=seg.SOPClassUID,
+                    sop_instance_uid=seg.SOPInstanceUID,
+                    frame_number=number,  # each segment has one frame, in their order
+                    segment_number=number,
+                    source_image=SourceImageForSegmentation(
+                        reference.sop_class_uid, reference.planes[0].sop_instance_uid
+                    ),
+                ),
+                finding_type=codes.SCT.Neoplasm,
+                algorithm_id=algorithm,
+                measurements=figures,
+            )
+        else:
+            yield VolumetricROIMeasurementsAndQualitativeEvaluations(
+                tracking_identifier=tracking,
+                referenced_segment=ReferencedSegment(
+                    sop_class_uid=seg.SOPClassUID,
+                    sop_instance_uid=seg.SOPInstanceUID,
+                    segment_number=number,
+                    source_series=SourceSeriesForSegmentation(reference.series_uid),
+                ),
+                finding_type=codes.SCT.Neoplasm,
+                algorithm_id=algorithm,
+                measurements=figures,
+            )
 
 
 def _prediction_group(
