@@ -11,10 +11,6 @@ import grpc
 
 from features.cache import FeatureCache
 from features.case import Case, Source
-from features.compute import all_columns
-from features.errors import BadProfile, UnknownColumn
-from features.names import ClinicalColumn, OtherColumn, TherapyColumn, parse
-from features.profile import DEFAULT_PROFILE, Profile
 from models.answers import Answer, Notice
 from models.computable import profile_of
 from models.errors import MissingColumn, ModelError
@@ -25,8 +21,9 @@ from service.auth import Caller, caller_of
 from service.board import pictures_of, similar_patients_of
 from service.convert import case_of, require_different, within_case
 from service.errors import BadRequestField
+from service.extraction import Extraction
 from service.hosting import Host, ServingSet
-from service.inputs import Inputs, Instruments, inputs_of, measure, measure_for, notices_of
+from service.inputs import Inputs, Instruments, inputs_of, measure_for, notices_of
 from service.monitoring.observer import Asked as Observed
 from service.monitoring.part import Monitoring
 from service.pacs.door import ArchiveDoor
@@ -39,10 +36,6 @@ from service.selection import Asked, Selection, left_out, nothing_left, of_named
 from service.tracing import span
 from service.uploads import UploadStore
 from service.work import Check, Work
-
-MAX_PROFILE_CHARACTERS = 64 * 1024
-COLUMN_CHARACTERS = 160
-"""That an error of `features.names` tells of a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +110,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         ],
     ) -> prediction_pb2.ExtractFeaturesResponse:
         """The numbers themselves."""
-        job = partial(self._extract, request, caller_of(context))
+        job = partial(self._extract, request, caller_of(context), self._host.serving)
         return await self._work.run(job, context=context)
 
     def _predict(
@@ -160,31 +153,11 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         return response
 
     def _extract(
-        self, request: prediction_pb2.ExtractFeaturesRequest, caller: Caller, check: Check
+        self, request: prediction_pb2.ExtractFeaturesRequest, caller: Caller, serving: ServingSet, check: Check
     ) -> prediction_pb2.ExtractFeaturesResponse:
-        columns = require_different(request.columns, "columns")
-        _require_computed(columns)
-        if len(request.profile) > MAX_PROFILE_CHARACTERS:
-            raise BadRequestField(
-                "profile", f"{len(request.profile)} characters; at most {MAX_PROFILE_CHARACTERS} are taken"
-            )
-        profile = _profile(request.profile)
+        wanted = Extraction.of(request)
         with self._opened(request.case, caller) as (case, instruments):
-            if not case.scans and not columns:
-                raise BadRequestField(
-                    "case.scans", "none, and no columns are named; wanted scans to take features from"
-                )
-            columns = columns or all_columns(case, profile)
-            with _placed(columns):
-                measured = measure(case, profile, columns, instruments, check)
-            known = measured.features.values | dict(case.given)
-            values = {name: known[name] for name in columns if name in known}
-            return prediction_pb2.ExtractFeaturesResponse(
-                features=values,
-                missing=measured.features.missing,
-                warnings=warnings_of(notices_of({profile.digest: measured})),
-                provenance=provenance_of(case, [], [measured], {"": Inputs(values, {})}),
-            )
+            return wanted.taken(case, serving, instruments, check)
 
     def _wanted(
         self, request: prediction_pb2.PredictRequest | prediction_pb2.CompareTherapiesRequest, caller: Caller
@@ -357,36 +330,3 @@ def _option(therapy: str, answers: Sequence[tuple[Asked, Answer]]) -> prediction
             if difference.therapy == therapy
         ],
     )
-
-
-@contextmanager
-def _placed(columns: Sequence[str]) -> Iterator[None]:
-    """Says which of the asked columns it is that does not exist."""
-    try:
-        yield
-    except UnknownColumn as error:
-        told = error.details.get("column")
-        found = (index for index, name in enumerate(columns) if name[:COLUMN_CHARACTERS] == told)
-        error.place = next((f"columns[{index}]" for index in found), error.place)
-        raise
-
-
-def _require_computed(columns: Sequence[str]) -> None:
-    for index, name in enumerate(columns):
-        with _placed(columns):
-            column = parse(name)
-        if isinstance(column, ClinicalColumn | TherapyColumn | OtherColumn):
-            raise BadRequestField(
-                f"columns[{index}]",
-                "not computed from images; wanted a column that begins with radiomics, embedding or measure",
-            )
-
-
-def _profile(text: str) -> Profile:
-    if not text:
-        return DEFAULT_PROFILE
-    try:
-        return Profile.parse(text)
-    except BadProfile as error:
-        error.place = "profile"
-        raise

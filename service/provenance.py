@@ -27,6 +27,7 @@ def provenance_of(
         measured: The features that they used.
         inputs: What each was given, by name.
     """
+    encoders = sorted({group.encoder_digest for group in measured if group.encoder_digest})
     looked_at = {scan for group in measured for scan in group.scans}
     return prediction_pb2.Provenance(
         models=[reference_of(model) for model in models],
@@ -40,7 +41,8 @@ def provenance_of(
         input_digest=digest_of(inputs),
         software_version=VERSION,
         radiomics_engine=ENGINE if any(group.radiomics for group in measured) else "",
-        encoder_digest=next((group.encoder_digest for group in measured if group.encoder_digest), ""),
+        encoder_digest=next(iter(encoders), ""),
+        encoder_digests=encoders,
     )
 
 

@@ -119,7 +119,7 @@ def _write_page(
 def _extract(client: Client, arguments: argparse.Namespace) -> None:
     profile = None if arguments.profile is None else Path(arguments.profile).read_text(encoding="utf-8")
     columns = [name for text in arguments.column for name in text.split(",")]
-    answer = client.extract(case_of(arguments), columns=columns, profile=profile)
+    answer = client.extract(case_of(arguments), columns=columns, profile=profile, encoders=arguments.encoder)
     _print(answer, _list_features, arguments)
 
 
@@ -225,6 +225,9 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--reference", metavar="NAME", help="what others are compared against; the first --therapy")
     extract.add_argument("--column", action="append", default=[], metavar="NAME,...", help="all where none is named")
     extract.add_argument("--profile", metavar="FILE", help="a pyradiomics parameter file")
+    extract.add_argument(
+        "--encoder", action="append", default=[], metavar="SHA256", help="which encoder, where several of a name serve"
+    )
     model.add_argument("name", metavar="NAME")
     report.add_argument("prediction", metavar="PREDICTION_ID", help="of the answer's provenance")
     report.add_argument("--subject", required=True, metavar="NAME", help="the pseudonym")

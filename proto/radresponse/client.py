@@ -211,7 +211,7 @@ class Client:
         return self._call(self._predictions.CompareTherapies, request)
 
     def extract(
-        self, case: AnyCase, columns: Sequence[str] = (), profile: str | None = None
+        self, case: AnyCase, columns: Sequence[str] = (), profile: str | None = None, encoders: Sequence[str] = ()
     ) -> prediction_pb2.ExtractFeaturesResponse:
         """Gives the features themselves, without a model.
 
@@ -219,11 +219,14 @@ class Client:
             case: As for `predict`.
             columns: Full names; empty for all radiomic features and measures.
             profile: Text of a pyradiomics parameter file; the service's default where None.
+            encoders: Identities of those that embedding columns mean, where several of one name serve.
 
         Raises:
             RadResponseError: It was refused, or the service stayed away.
         """
-        request = prediction_pb2.ExtractFeaturesRequest(case=self.message(case), columns=columns, profile=profile or "")
+        request = prediction_pb2.ExtractFeaturesRequest(
+            case=self.message(case), columns=columns, profile=profile or "", encoder_digests=encoders
+        )
         return self._call(self._predictions.ExtractFeatures, request)
 
     def message(self, case: AnyCase) -> case_pb2.Case:

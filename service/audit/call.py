@@ -33,7 +33,7 @@ class Made:
     """Keyed digests of its predictions and differences, in order."""
     software_version: str = ""
     radiomics_engine: str = ""
-    encoder_digest: str = ""
+    encoder_digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def text_of(made: Made) -> str:
         "parts": made.parts,
         "software": made.software_version,
         "radiomics": made.radiomics_engine,
-        "encoder": made.encoder_digest,
+        "encoders": made.encoder_digests,
     }
     return json.dumps({key: value for key, value in known.items() if value}, separators=(",", ":"))
 
@@ -88,7 +88,8 @@ def made_of(text: str) -> Made:
             parts=_words(known, "parts"),
             software_version=str(known.get("software", "")),
             radiomics_engine=str(known.get("radiomics", "")),
-            encoder_digest=str(known.get("encoder", "")),
+            # The other is of older rows, which had one at most.
+            encoder_digests=_words(known, "encoders") or tuple(str(known.get("encoder", "")).split()),
         )
     except (TypeError, AttributeError, RecursionError) as error:
         raise ValueError("not what the audit writes") from error

@@ -64,7 +64,7 @@ class Facts:
             parts=parts_of(answer, self._key),
             software_version=provenance.software_version,
             radiomics_engine=provenance.radiomics_engine,
-            encoder_digest=provenance.encoder_digest,
+            encoder_digests=tuple(provenance.encoder_digests) or tuple(provenance.encoder_digest.split()),
         )
 
     def _keyed_files(self) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ def _differences(original: Original, again: Made, answer: Answer) -> Iterator[st
         "what the models are given (covariates, features or what is measured)": (then.inputs, again.inputs),
         "the version of this software": (then.software_version, again.software_version),
         "the engine of radiomic features": (then.radiomics_engine, again.radiomics_engine),
-        "the encoder": (then.encoder_digest, again.encoder_digest),
+        "the encoders": (then.encoder_digests, again.encoder_digests),
     }
     for what, (before, now) in told.items():
         if before != now:

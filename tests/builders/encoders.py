@@ -42,11 +42,11 @@ def published(kind: str, folder: Path, change: Callable[[dict[str, Tensor]], obj
     return file
 
 
-def another(path: Path) -> Encoder:
-    """An encoder of another name and other numbers."""
+def another(path: Path, name: str = "other") -> Encoder:
+    """An encoder of other numbers, and of another name unless told."""
     with safetensors.safe_open(DEFAULT, framework="pt") as file:
         declared = json.loads(file.metadata()[DECLARATION])
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
     tensors["embedding.bias"] = tensors["embedding.bias"] + 1.0
-    save_file(tensors, path, metadata={DECLARATION: json.dumps({**declared, "name": "other"})})
+    save_file(tensors, path, metadata={DECLARATION: json.dumps({**declared, "name": name})})
     return Encoder.load(path)

@@ -107,7 +107,7 @@ def test_an_independent_reader_finds_every_number_of_the_report(tmp_path: Path) 
             assert group["ReferencedSegment"] == index + 1
             assert group["segmentationSOPInstanceUID"] == objects.segmentations[0].SOPInstanceUID
             assert group["TrackingIdentifier"] == f"GTV {label}"
-        measured = measure_lesion(lesions[label])
+        measured = {name: value for name, value in measure_lesion(lesions[label]).items() if name != "area_mm2"}
         values = [float(item["value"]) for item in sizes["measurementItems"]]
         assert values == pytest.approx(list(measured.values()), rel=1e-9)
         volume = sizes["measurementItems"][0]

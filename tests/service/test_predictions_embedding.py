@@ -10,7 +10,7 @@ from builders.cases import case, image_file, mask_file, scan
 from builders.encoders import another
 from builders.registry import AGE, EMBEDDED, THERAPIES, facts_of, patients, write
 from builders.releases import put
-from builders.serving import Service, serving
+from builders.serving import Service, refused, serving
 from PIL import Image
 
 from features.case import Case, Scan, Source
@@ -27,6 +27,7 @@ from service.settings import Settings
 
 NAME = "outcome-embedding"
 COLUMNS = [spec.name for spec in EMBEDDED]
+VOLUME = "measure.ct.baseline.largest.volume_mm3"
 IMAGE, MASK = image_file(), mask_file()
 
 
@@ -124,6 +125,14 @@ def test_a_model_is_served_with_the_registered_encoder_that_it_names(encoder: En
     with serving(settings) as running:
         both = running.predict(prediction_pb2.PredictRequest(case=case(scan(IMAGE, MASK)), therapies=["chemotherapy"]))
         one = running.predict(prediction_pb2.PredictRequest(case=case(scan(IMAGE, MASK)), models=["outcome-other"]))
+        asked = prediction_pb2.ExtractFeaturesRequest(
+            case=case(scan(IMAGE, MASK)), columns=[*COLUMNS, VOLUME, *(spec.name for spec in columns)]
+        )
+        numbers = running.extract(asked)
+        asked.columns.append("embedding.ct.baseline.largest.third.0")
+        unknown = refused(running.extract, asked, "subject-1")
+        asked.encoder_digests.append("a" * 64)
+        absent = refused(running.extract, asked, "subject-1")
         listed = running.server.models
     assert {made.model.name for made in both.predictions} == {"outcome-other", NAME}
     assert one.provenance.encoder_digest == other.identity
@@ -134,6 +143,14 @@ def test_a_model_is_served_with_the_registered_encoder_that_it_names(encoder: En
     assert {name: values[name] for name in names if name in values} == pytest.approx(
         {name: truth[name] for name in names if name in values}
     )
+    own = compute(taken, COLUMNS, profile=DEFAULT_PROFILE, encoder=encoder).values
+    assert {name: numbers.features[name] for name in truth} == pytest.approx(truth, abs=1e-5)
+    assert {name: numbers.features[name] for name in own} == pytest.approx(own, abs=1e-5)
+    assert VOLUME in numbers.features
+    assert list(numbers.provenance.encoder_digests) == sorted((encoder.identity, other.identity))
+    assert list(both.provenance.encoder_digests) == list(numbers.provenance.encoder_digests)
+    assert unknown.fields == (f"columns[{2 * len(COLUMNS) + 1}]",)
+    assert absent.fields == ("encoder_digests[0]",)
     assert sorted(listed) == [f"{NAME} 1", "outcome-other 1"], "columns of an encoder that is not the one named"
 
 
@@ -151,3 +168,21 @@ def test_a_missing_gpu_is_said_in_health_and_metrics_and_calls_go_on(encoder: En
     assert metrics.get_sample_value("radresponse_embedding_device_up", {"device": "cuda:0"}) == 0.0
     assert (metrics.get_sample_value("radresponse_embedding_batch_lesions_count") or 0) > 0
     assert metrics.get_sample_value("radresponse_embedding_queue_depth") == 0.0
+
+
+def test_of_two_encoders_of_one_name_the_meant_one_is_told(encoder: Encoder, tmp_path: Path) -> None:
+    other = another(tmp_path / "other.safetensors", name="default")
+    registry = Registry(data_folder=tmp_path)
+    register_encoder(registry, tmp_path / "other.safetensors", "other", other.identity)
+    put(registry, write(tmp_path / "v1", NAME, encoder=other.identity), NAME)
+    asked = prediction_pb2.ExtractFeaturesRequest(case=case(scan(IMAGE, MASK)), columns=COLUMNS)
+    taken = Case((Scan("ct", 0, Source.of(IMAGE), Source.of(MASK)),))
+    with serving(Settings(port=0, data_folder=tmp_path, registry_uri=registry.uri, device="cpu")) as running:
+        error = refused(running.extract, asked, "subject-1")
+        assert error.fields == ("encoder_digests",) and other.identity in error.message
+        for meant in (encoder, other):
+            asked.encoder_digests[:] = [meant.identity]
+            truth = compute(taken, COLUMNS, profile=DEFAULT_PROFILE, encoder=meant).values
+            answer = running.extract(asked)
+            assert dict(answer.features) == pytest.approx(truth, abs=1e-5)
+            assert list(answer.provenance.encoder_digests) == [meant.identity]

@@ -266,7 +266,7 @@ def _provenance(provenance: prediction_pb2.Provenance) -> Sequence[tuple[str, st
     rows += [("feature profile", digest) for digest in provenance.profile_digests]
     for index, scan in enumerate(provenance.scans):
         rows += [(f"image {index + 1}", scan.image_digest), (f"segmentation {index + 1}", scan.segmentation_digest)]
-    rows += [("encoder", provenance.encoder_digest)] if provenance.encoder_digest else []
+    rows += [("encoder", digest) for digest in provenance.encoder_digests]
     rows.append(("inputs", provenance.input_digest))
     software = f"RadResponse {provenance.software_version}" if provenance.software_version else ""
     engine = f"features by {provenance.radiomics_engine}" if provenance.radiomics_engine else ""

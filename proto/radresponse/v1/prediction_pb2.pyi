@@ -323,7 +323,7 @@ class Warning(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Provenance(_message.Message):
-    __slots__ = ("models", "profile_digests", "scans", "given_features", "input_digest", "software_version", "radiomics_engine", "encoder_digest", "prediction_id")
+    __slots__ = ("models", "profile_digests", "scans", "given_features", "input_digest", "software_version", "radiomics_engine", "encoder_digest", "prediction_id", "encoder_digests")
     MODELS_FIELD_NUMBER: _ClassVar[int]
     PROFILE_DIGESTS_FIELD_NUMBER: _ClassVar[int]
     SCANS_FIELD_NUMBER: _ClassVar[int]
@@ -333,6 +333,7 @@ class Provenance(_message.Message):
     RADIOMICS_ENGINE_FIELD_NUMBER: _ClassVar[int]
     ENCODER_DIGEST_FIELD_NUMBER: _ClassVar[int]
     PREDICTION_ID_FIELD_NUMBER: _ClassVar[int]
+    ENCODER_DIGESTS_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedCompositeFieldContainer[_model_pb2.ModelReference]
     profile_digests: _containers.RepeatedScalarFieldContainer[str]
     scans: _containers.RepeatedCompositeFieldContainer[ScanDigest]
@@ -342,7 +343,8 @@ class Provenance(_message.Message):
     radiomics_engine: str
     encoder_digest: str
     prediction_id: str
-    def __init__(self, models: _Optional[_Iterable[_Union[_model_pb2.ModelReference, _Mapping]]] = ..., profile_digests: _Optional[_Iterable[str]] = ..., scans: _Optional[_Iterable[_Union[ScanDigest, _Mapping]]] = ..., given_features: _Optional[_Iterable[str]] = ..., input_digest: _Optional[str] = ..., software_version: _Optional[str] = ..., radiomics_engine: _Optional[str] = ..., encoder_digest: _Optional[str] = ..., prediction_id: _Optional[str] = ...) -> None: ...
+    encoder_digests: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, models: _Optional[_Iterable[_Union[_model_pb2.ModelReference, _Mapping]]] = ..., profile_digests: _Optional[_Iterable[str]] = ..., scans: _Optional[_Iterable[_Union[ScanDigest, _Mapping]]] = ..., given_features: _Optional[_Iterable[str]] = ..., input_digest: _Optional[str] = ..., software_version: _Optional[str] = ..., radiomics_engine: _Optional[str] = ..., encoder_digest: _Optional[str] = ..., prediction_id: _Optional[str] = ..., encoder_digests: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ScanDigest(_message.Message):
     __slots__ = ("image_digest", "segmentation_digest")
@@ -353,14 +355,16 @@ class ScanDigest(_message.Message):
     def __init__(self, image_digest: _Optional[str] = ..., segmentation_digest: _Optional[str] = ...) -> None: ...
 
 class ExtractFeaturesRequest(_message.Message):
-    __slots__ = ("case", "columns", "profile")
+    __slots__ = ("case", "columns", "profile", "encoder_digests")
     CASE_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     PROFILE_FIELD_NUMBER: _ClassVar[int]
+    ENCODER_DIGESTS_FIELD_NUMBER: _ClassVar[int]
     case: _case_pb2.Case
     columns: _containers.RepeatedScalarFieldContainer[str]
     profile: str
-    def __init__(self, case: _Optional[_Union[_case_pb2.Case, _Mapping]] = ..., columns: _Optional[_Iterable[str]] = ..., profile: _Optional[str] = ...) -> None: ...
+    encoder_digests: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, case: _Optional[_Union[_case_pb2.Case, _Mapping]] = ..., columns: _Optional[_Iterable[str]] = ..., profile: _Optional[str] = ..., encoder_digests: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ExtractFeaturesResponse(_message.Message):
     __slots__ = ("features", "missing", "warnings", "provenance")
