@@ -3,6 +3,7 @@
 ```
 OUT/manifest.csv      subject, ct.baseline.image, ct.baseline.mask, ct.latest.image, ..., ct.latest.day
 OUT/images/           NIfTI: voxels and geometry, nothing else
+OUT/series.csv        where each scan came from: studies, series and frames of reference under the same key
 OUT/left_out.csv      what was left out and why; subjects and series under the same key
 ```
 """
@@ -54,7 +55,7 @@ def run(asked: Scanning, out: TextIO) -> int:
         FeatureError: No structure is asked.
         OSError: A file cannot be read or written.
     """
-    from features.dicom.cohort import Left, gathered  # noqa: PLC0415  loads pydicom
+    from features.dicom.cohort import Left, Taken, gathered  # noqa: PLC0415  loads pydicom
     from features.pseudonyms import Pseudonyms  # noqa: PLC0415
 
     pseudonyms = Pseudonyms.of_file(asked.key, asked.folder, asked.out)
@@ -62,10 +63,11 @@ def run(asked: Scanning, out: TextIO) -> int:
     cohort = gathered(asked.folder, asked.out / "images", asked.structures, pseudonyms)
     columns = [*dict.fromkeys(name for row in cohort.rows for name in row)]
     _write(asked.out / "manifest.csv", columns, [[row.get(name, "") for name in columns] for row in cohort.rows])
+    _write(asked.out / "series.csv", list(Taken.__slots__), [astuple(one) for one in cohort.taken])
     lines = [astuple(one) for one in cohort.left_out]
     _write(asked.out / "left_out.csv", list(Left.__slots__), lines)
     reasons = Counter(one.reason for one in cohort.left_out)
-    told = {"subjects": len(cohort.rows), "scans": cohort.scans, "left_out": dict(sorted(reasons.items()))}
+    told = {"subjects": len(cohort.rows), "scans": len(cohort.taken), "left_out": dict(sorted(reasons.items()))}
     out.write(json.dumps(told) + "\n")
     return 0
 

@@ -30,12 +30,27 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """A series that is part of the cohort, as the table has it: what belongs together still does."""
+
+    subject: str
+    study: str
+    """What stands for the study's UID."""
+    series: str
+    frame_of_reference: str
+    scan: str
+    when: str
+    """baseline or latest."""
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
     """A cohort, written but for its tables."""
 
     rows: tuple[Row, ...]
     """One a subject, by column of the manifest; paths relative to it."""
-    scans: int
+    taken: tuple["Taken", ...]
     left_out: tuple[Left, ...]
 
 
@@ -44,6 +59,8 @@ class _Written:
     """A scan on the disk; its voxels are not kept."""
 
     series: str
+    study: str
+    frame_of_reference: str
     scan: str
     ordinal: int
     """Of its day; 0 where the file told none."""
@@ -83,14 +100,15 @@ def gathered(folder: Path, images: Path, structures: Structures, pseudonyms: Pse
             subject = pseudonyms.patient(one.patient)
             scans.setdefault(subject, []).append(_written(one, subject, number, images))
     rows = []
+    taken: list[Taken] = []
     for subject, written in sorted(scans.items()):
         row: Row = {"subject": subject}
         for chosen in _by_scan(written):
             row |= _cells(subject, chosen, left_out, images, pseudonyms)
+            taken += _taken(subject, chosen, pseudonyms)
         if len(row) > 1:
             rows.append(row)
-    count = sum(name.endswith(".image") for row in rows for name in row)
-    return Gathered(tuple(rows), count, tuple(left_out))
+    return Gathered(tuple(rows), tuple(taken), tuple(left_out))
 
 
 def _written(one: Paired, subject: str, number: int, images: Path) -> _Written:
@@ -98,7 +116,9 @@ def _written(one: Paired, subject: str, number: int, images: Path) -> _Written:
     image, mask = f"{name}_image.nii.gz", f"{name}_mask.nii.gz"
     write_image(one.image, images / image)
     write_segmentation(one.segmentation, images / mask)
-    return _Written(one.series, one.scan, one.day.toordinal() if one.day else 0, image, mask)
+    reference = one.image.reference
+    study, frame = (reference.study_uid, reference.frame_of_reference_uid) if reference else ("", "")
+    return _Written(one.series, study, frame, one.scan, one.day.toordinal() if one.day else 0, image, mask)
 
 
 def _by_scan(written: list[_Written]) -> Iterator[list[_Written]]:
@@ -128,6 +148,15 @@ def _cells(subject: str, written: list[_Written], left_out: list[Left], images: 
         if when == "latest":
             row[f"{one.scan}.latest.day"] = str(one.ordinal - written[0].ordinal)
     return row
+
+
+def _taken(subject: str, written: list[_Written], pseudonyms: Pseudonyms) -> Iterator[Taken]:
+    """Those that `_cells` left."""
+    for when, one in zip(("baseline", "latest"), written[:1] + written[1:][-1:], strict=False):
+        study, series, frame = (
+            pseudonyms.uid(uid) if uid else "" for uid in (one.study, one.series, one.frame_of_reference)
+        )
+        yield Taken(subject, study, series, frame, one.scan, when, f"images/{one.image}")
 
 
 def _left(one: LeftOut, pseudonyms: Pseudonyms) -> Left:

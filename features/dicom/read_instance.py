@@ -12,6 +12,7 @@ from features.dicom.attributes import (
     text_of,
     whole_of,
 )
+from features.dicom.enhanced_pet import as_classic, in_real_world
 from features.dicom.instance import Cosines, Frame, Instance, Layout
 from features.dicom.suv import PetFacts
 from features.dicom.walk import DicomFile
@@ -32,6 +33,7 @@ SLICED = {
     f"{_STORAGE}128": "PT", f"{_STORAGE}130": "PT", f"{_STORAGE}128.1": "PT",
 }  # fmt: skip
 """Storage classes of slices with their modality: classic, enhanced, legacy converted."""
+_ENHANCED_PET = f"{_STORAGE}130"
 FLAT = {
     f"{_STORAGE}1": "CR", f"{_STORAGE}1.1": "DX", f"{_STORAGE}1.1.1": "DX",
     f"{_STORAGE}1.2": "MG", f"{_STORAGE}1.2.1": "MG",
@@ -64,6 +66,11 @@ def read_instance(file: DicomFile, limits: Limits) -> Instance:
     if layout.bits_allocated not in (8, 16, 32):
         raise UnsupportedImage(f"pixels have {layout.bits_allocated} bits; wanted 8, 16 or 32")
     detector = numbers_of(data, "ImagerPixelSpacing", 2)
+    frames = frames_of(data, layout.frames)
+    pet = pet_facts(data) if modality == "PT" else None
+    if pet is not None and sop_class == _ENHANCED_PET:
+        units, frames = in_real_world(data, frames)
+        pet = as_classic(data, pet, units)
     return Instance(
         sop_class=sop_class,
         uid=text_of(data, "SOPInstanceUID"),
@@ -72,10 +79,10 @@ def read_instance(file: DicomFile, limits: Limits) -> Instance:
         frame_of_reference=text_of(data, "FrameOfReferenceUID"),
         modality=modality,
         layout=layout,
-        frames=frames_of(data, layout.frames),
+        frames=frames,
         detector_spacing_mm=(detector[1], detector[0]) if detector else None,
         multi_frame="PerFrameFunctionalGroupsSequence" in data,
-        pet=pet_facts(data) if modality == "PT" else None,
+        pet=pet,
         pixels=file.data[file.pixels_at : file.pixels_at + file.pixels_bytes],
     )
 

@@ -82,7 +82,39 @@ def measure(say: Callable[[str], None]) -> dict[str, Any]:
         more = interval(hits["encoder"][word] - hits["untrained twin"][word])
         found["encoder"][f"more than the twin, {word}"] = more
         say(f"\n{word}: found again by the encoder more than by its twin: {_shown(more)}, paired by lesion")
+    found["planes"] = _of_planes(say, lesions, words, {way: ways[way] for way in ("encoder", "untrained twin")})
     return found
+
+
+def _of_planes(
+    say: Callable[[str], None],
+    lesions: Sequence[Lesion],
+    words: Sequence[str],
+    ways: dict[str, Callable[[list[Lesion]], Described]],
+) -> dict[str, Any]:
+    """The same question of single planes, as near to projections as these images come."""
+    planes, rng = [flattened(one) for one in lesions], np.random.default_rng(2)
+    ways = {**ways, "intensity statistics": lambda some: np.stack([statistics(one) for one in some])}
+    hits: dict[str, dict[str, Floats]] = {way: {} for way in ways}
+    for word, strength in STRENGTHS.items():
+        again = [[rescanned(one, rng, strength) for one in planes] for _ in range(VIEWS)]
+        for way, describe in ways.items():
+            hits[way][word] = retrieved(scaled([describe(planes), *(describe(some) for some in again)]), words)
+    say("\nOne plane of each, its largest, as a projection")
+    for way, of in hits.items():
+        say(f"{way}: found again {', '.join(f'{word} {_shown(interval(one))}' for word, one in of.items())}")
+    more = {word: interval(hits["encoder"][word] - hits["untrained twin"][word]) for word in STRENGTHS}
+    say("more than the twin: " + ", ".join(f"{word} {_shown(one)}" for word, one in more.items()))
+    return {"found_again": {way: {word: interval(one) for word, one in of.items()} for way, of in hits.items()},
+            "more than the twin": more}  # fmt: skip
+
+
+def flattened(lesion: Lesion) -> Lesion:
+    """The plane in which it is largest, as an image of its own."""
+    at = int(lesion.mask.sum(axis=(1, 2)).argmax())
+    x, y, _ = lesion.grid.size
+    grid = Grid((x, y, 1), (*lesion.grid.spacing_mm[:2], 1.0), (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    return Lesion(lesion.label, lesion.image[at : at + 1], lesion.mask[at : at + 1], grid)
 
 
 def real_lesions() -> tuple[list[Lesion], list[str]]:
@@ -118,7 +150,7 @@ def boxed(lesion: Lesion, margin_mm: float = 25.0) -> Lesion:
 
 def perturbed(lesion: Lesion, rng: np.random.Generator) -> Lesion:
     """Another scan of it: other voxels, noise, pose and reader, all at once."""
-    factor = rng.uniform(0.75, 1.3, 3)
+    factor = _of_depth(rng.uniform(0.75, 1.3, 3), lesion)
     image = ndimage.zoom(lesion.image, factor, order=1)
     share = ndimage.zoom(lesion.mask.astype(np.float32), factor, order=1)
     noise = 0.1 * float(lesion.image[lesion.mask].std())
@@ -129,10 +161,16 @@ def perturbed(lesion: Lesion, rng: np.random.Generator) -> Lesion:
     return _on_grid(lesion, image, np.asarray(mask), 0.25, rng)
 
 
+def _of_depth(factor: Floats, lesion: Lesion) -> Floats:
+    """A single plane stays one."""
+    return np.array([1.0, *factor[1:]]) if len(lesion.image) == 1 else factor
+
+
 def _on_grid(lesion: Lesion, image: Voxels, mask: Mask, turned: float, rng: np.random.Generator) -> Lesion:
     """Over the same space, turned by up to so many radians."""
     spacing = np.array(lesion.grid.spacing_mm) * np.array(lesion.mask.shape[::-1]) / np.array(mask.shape[::-1])
-    turn = _turn(rng.uniform(-turned, turned, 3))
+    angles = rng.uniform(-turned, turned, 3)
+    turn = _turn(angles if len(image) > 1 else angles * (0, 0, 1))
     direction = turn @ np.array(lesion.grid.direction).reshape(3, 3)
     grid = Grid(image.shape[::-1], tuple(spacing), lesion.grid.origin_mm, tuple(direction.ravel()))
     return Lesion(lesion.label, image, np.asarray(mask), grid)
@@ -144,9 +182,13 @@ def rescanned(lesion: Lesion, rng: np.random.Generator, strength: int) -> Lesion
         return perturbed(lesion, rng)
     factor = rng.uniform(0.5 if strength == 2 else 0.3, 1.3, 3)
     factor[0] *= 0.7 if strength == 2 else 0.5
-    image = ndimage.gaussian_filter(lesion.image, rng.uniform(0, 0.4 * strength))
+    factor = _of_depth(factor, lesion)
+    within = (0, 1, 1) if len(lesion.image) == 1 else (1, 1, 1)
+    image = ndimage.gaussian_filter(lesion.image, np.multiply(within, rng.uniform(0, 0.4 * strength)))
     image = ndimage.zoom(image, factor, order=1)
-    share = ndimage.gaussian_filter(ndimage.zoom(lesion.mask.astype(np.float32), factor, order=1), 0.3 * strength)
+    share = ndimage.gaussian_filter(
+        ndimage.zoom(lesion.mask.astype(np.float32), factor, order=1), np.multiply(within, 0.3 * strength)
+    )
     noise = 0.1 * strength**1.5 * float(lesion.image[lesion.mask].std())
     image = (image + noise * rng.standard_normal(image.shape)).astype(np.float32)
     mask = share > rng.uniform(0.1, 0.9)

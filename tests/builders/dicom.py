@@ -135,6 +135,7 @@ def enhanced(
     order: Iterable[int] | None = None,
     change: Callable[[Dataset], None] = lambda data: None,
     slopes: Sequence[float] | None = None,
+    syntax: str = ExplicitVRLittleEndian,
 ) -> bytes:
     """One multi-frame file; frames in any `order` of the planes; a slope each where told, else one for all."""
     planes = list(range(len(voxels)) if order is None else order)
@@ -158,7 +159,7 @@ def enhanced(
         frames.append(frame)
     data.PerFrameFunctionalGroupsSequence = Items(frames)
     change(data)
-    return file_of(data, storage)
+    return file_of(data, storage, syntax)
 
 
 def rtstruct(

@@ -8,7 +8,6 @@ from builders.dicom import (
     CAPTURE,
     CT,
     ENHANCED_MR,
-    ENHANCED_PT,
     FRAME,
     MR,
     ORIGIN,
@@ -308,11 +307,6 @@ def test_pet_slices_are_in_suv() -> None:
     factor = 70_000 / (3.5e8 * 2 ** (-3600 / 6586.2))
     expected = VOXELS * 10.0 * np.arange(1, 6)[:, None, None] * factor
     np.testing.assert_allclose(image.voxels, expected, rtol=1e-6)
-
-
-def test_an_enhanced_pet_says_its_units_elsewhere_and_is_refused() -> None:
-    file = enhanced(VOXELS, ENHANCED_PT)
-    assert "units are not given" in refusal(file, errors.SuvNotComputable)
 
 
 def test_a_projection_is_measured_in_its_plane() -> None:

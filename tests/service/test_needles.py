@@ -22,7 +22,17 @@ from features.__main__ import main
 from features.case import Source
 from features.imaging.read import read_image, read_segmentation
 from models.cohort import read_cohort
-from radresponse.v1 import case_pb2, image_pb2, prediction_pb2
+from radresponse.cli import main as client
+from radresponse.v1 import (
+    board_pb2,
+    case_pb2,
+    image_pb2,
+    model_pb2,
+    model_pb2_grpc,
+    outcome_pb2,
+    prediction_pb2,
+    result_pb2,
+)
 from service.logs import JsonLines
 from service.settings import Settings
 
@@ -59,6 +69,17 @@ def asked(image: case_pb2.ImageSource, segmentation: bytes, *structures: str) ->
     return case(one, subject="needle-subject")
 
 
+def every_method() -> set[str]:
+    """Of all services of the contract, so that none is forgotten here."""
+    files = (image_pb2, model_pb2, outcome_pb2, prediction_pb2)
+    return {
+        f"/{service.full_name}/{method.name}"
+        for file in files
+        for service in file.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+    }
+
+
 def test_the_needles_are_there() -> None:
     assert all(found_in(file) for file in (*FILES, STRUCTURES))
     assert FILES[0].lower().count(NAME.lower().encode()) > 200
@@ -72,12 +93,16 @@ def test_no_sink_of_the_service_holds_a_needle(registry_folder: Path, tmp_path: 
         log_level="debug",
     )  # fmt: skip
     answers: list[str] = []
+    called: set[str] = set()
     with serving(settings) as service:
 
         def tell(method: object, request: object) -> None:
             """Makes a call and keeps all that its caller reads, an error with all its metadata."""
+            called.add(method._method.decode())  # type: ignore[attr-defined]
             try:
-                answers.append(str(method(request, metadata=METADATA)))  # type: ignore[operator]
+                answer = method(request, metadata=METADATA)  # type: ignore[operator]
+                answers.append(str(next(answer) if isinstance(answer, grpc.Call) and isinstance(answer, Iterator)
+                                   else answer))  # fmt: skip
             except grpc.RpcError as error:
                 answers.append(repr(error) + repr(error.trailing_metadata()))
 
@@ -97,6 +122,28 @@ def test_no_sink_of_the_service_holds_a_needle(registry_folder: Path, tmp_path: 
                 service.compare,
                 prediction_pb2.CompareTherapiesRequest(case=one, therapies=["chemotherapy", "immunotherapy"]),
             )
+        board = board_pb2.BoardRequest(pictures=True, similar_patients=True, saliency=True)
+        everything = prediction_pb2.CompareTherapiesRequest(
+            case=asked(whole_image, STRUCTURES, ROI), therapies=["chemotherapy", "immunotherapy"], board=board,
+            result_formats=[result_pb2.RESULT_FORMAT_FHIR_R4B, result_pb2.RESULT_FORMAT_FHIR_R5],
+        )  # fmt: skip
+        tell(service.compare, everything)
+        assert "RiskAssessment" in answers[-1] and "pictures" in answers[-1] and "similar_patients" in answers[-1]
+        models = model_pb2_grpc.ModelServiceStub(service.channel)
+        tell(models.ListModels, model_pb2.ListModelsRequest(page_token=NAME))
+        tell(models.ListModels, model_pb2.ListModelsRequest())
+        first: model_pb2.Model = models.ListModels(model_pb2.ListModelsRequest()).models[0]
+        for name in (NAME, first.reference.name):
+            tell(models.GetModel, model_pb2.GetModelRequest(name=name))
+            tell(models.ListServingPeriods, model_pb2.ListServingPeriodsRequest(name=name))
+        tell(models.WatchModels, model_pb2.WatchModelsRequest())
+        for number in (NAME, "0" * 32):
+            tell(
+                service.report,
+                outcome_pb2.ReportOutcomeRequest(
+                    subject="needle-subject", prediction_id=number, therapy=NAME, day=20, responded=True
+                ),
+            )
         assert "original_firstorder_Mean" in answers[2]
         assert any("MISSING_SLICES" in answer for answer in answers)
         assert any("STRUCTURE_NOT_FOUND" in answer and "1 GTV *" in answer for answer in answers)
@@ -104,11 +151,47 @@ def test_no_sink_of_the_service_holds_a_needle(registry_folder: Path, tmp_path: 
         # What a caller uploads lies with the service as it came, until the caller deletes it.
         assert not found_below(data, apart_from=(data / "uploads" / "blobs",))
         tell(service.delete, image_pb2.DeleteSubjectRequest(subject="needle-subject"))
+        assert called == every_method()
         assert not found_below(data)
     assert not found_below(data)
     assert [answer for answer in answers if found_in(answer)] == []
     assert not found_in(metrics)
     assert "needle-subject" not in log.getvalue()
+
+
+def test_neither_the_clients_pages_nor_the_registry_hold_a_needle(
+    registry_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], log: io.StringIO
+) -> None:
+    hospital, structures = tmp_path / "hospital" / f"{NAME}_19530214", tmp_path / "hospital" / f"{NAME}.dcm"
+    hospital.mkdir(parents=True)
+    for index, file in enumerate(FILES):
+        (hospital / f"{NAME}-{index}.dcm").write_bytes(file)
+    structures.write_bytes(STRUCTURES)
+    made = tmp_path / "made"
+    made.mkdir()
+    settings = Settings(
+        port=0, data_folder=tmp_path / "data", registry_uri=f"sqlite:///{registry_folder / 'mlflow.db'}",
+        drain_seconds=1, log_level="debug",
+    )  # fmt: skip
+    with serving(settings) as service:
+        words = [
+            "--server", f"127.0.0.1:{service.server.port}", "--subject", "needle-subject",
+            "--ct", str(hospital), str(structures), f"structure={ROI}",
+            "--covariate", "age_years=61", "--covariate", "sex=female",
+        ]  # fmt: skip
+        compared = ["compare", *words, "--therapy", "chemotherapy", "--therapy", "immunotherapy"]
+        assert client([*compared, "--saliency", "--html", str(made / "page.html")]) == 0
+        for command in (["predict", *words], [*compared, "--json"], ["extract", *words]):
+            assert client(command) == 0
+        missed = [word.replace(ROI, f"{NAME}s") for word in words]
+        assert client(["predict", *missed]) != 0
+    said = capsys.readouterr()
+    page = (made / "page.html").read_text(encoding="utf-8")
+    assert "data:image/png" in page and "Probability of response" in said.out and "STRUCTURE_NOT_FOUND" in said.err
+    assert not found_in(said.out + said.err)
+    assert not found_below(made)
+    assert not found_below(registry_folder)
+    shutil.rmtree(tmp_path / "hospital")
 
 
 def test_no_command_lets_a_needle_out(tmp_path: Path, capsys: pytest.CaptureFixture[str], log: io.StringIO) -> None:
@@ -195,6 +278,14 @@ def test_a_cohort_keeps_what_belongs_together(
     assert sorted([(one.name, one.day) for one in patient.scans] for patient in cohort.patients) == [
         [("ct", 0)], [("ct", 0), ("ct", 60)]
     ]  # fmt: skip
+    linked = [line.split(",") for line in (tmp_path / "out" / "series.csv").read_text().splitlines()]
+    assert linked[0] == ["subject", "study", "series", "frame_of_reference", "scan", "when", "image"]
+    assert sorted((row[0] == two[0], row[4], row[5]) for row in linked[1:]) == [
+        (False, "ct", "baseline"), (True, "ct", "baseline"), (True, "ct", "latest")
+    ]  # fmt: skip
+    assert len({row[1] for row in linked[1:]}) == 1, "all are of one study"
+    assert len({row[2] for row in linked[1:]}) == len({row[3] for row in linked[1:]}) == 3
+    assert all(row[column].startswith("2.25.") for row in linked[1:] for column in (1, 2, 3))
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
     monkeypatch.setattr("sys.stdin", io.StringIO("b\na \n\n"))
     assert main(["pseudonyms", "--key", str(tmp_path / "key")]) == 0
