@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from grpc import StatusCode
+
 from features.pseudonyms import Pseudonyms
 from radresponse.client import Archived, Case, Client, RadResponseError, case, scan
 from radresponse.v1 import model_pb2, prediction_pb2
@@ -18,7 +20,7 @@ from service.bridge.covariates import SeveralLines, covariates_of
 from service.bridge.journal import ASKING, DONE, WAITING, Entry, Journal
 from service.bridge.rules import Rule, Rules
 from service.bridge.task import Finder, Task
-from service.bridge.verdict import verdict
+from service.bridge.verdict import Verdict, verdict
 from service.errors import PacsError, ServiceError
 
 log = logging.getLogger(__name__)
@@ -88,9 +90,13 @@ class Bridge:
             tally.away = str(error)
             return tally
         tally.unfitting = self.finder.unfitting
-        for task in tasks:
-            entry = self.journal.see(self._key(task), task.rule.name, task.instances, self.now())
-            tally.found += 1
+        seen = [(task, self.journal.see(self._key(task), task.rule.name, task.instances, self.now())) for task in tasks]
+        tally.found = len(seen)
+        left: set[str] = set()
+        # What was put off last comes last, so that it holds up nobody for longer than a round.
+        for task, entry in sorted(seen, key=lambda one: one[1].next_try):
+            if task.rule.name in left:
+                continue
             asked_of = asked_of_digest(task.rule, serving)
             if not asked_of:
                 tally.away = f"no model that rule {task.rule.name} asks serves"
@@ -98,29 +104,36 @@ class Bridge:
                 tally.settling += entry.state == WAITING
             elif due(entry, asked_of, self.now()):
                 self.check()
-                if not self._ask(task, entry, asked_of, tally):
+                kind = self._ask(task, entry, asked_of, tally)
+                if kind == "away":
                     break
+                if kind == "rule":
+                    left.add(task.rule.name)
                 if tally.answered + tally.postponed + tally.given_up >= self.rules.at_most:
                     break
         self.journal.forget(self.now())
         return tally
 
-    def _ask(self, task: Task, entry: Entry, asked_of: str, tally: Tally) -> bool:
-        """Asks one; gives whether the next one is worth asking."""
+    def _ask(self, task: Task, entry: Entry, asked_of: str, tally: Tally) -> Verdict | None:
+        """Asks one; gives what is the matter, or None."""
         self.journal.begin(entry.id, self.now())
         try:
             answer = self._answer(task)
+            now_serving = asked_of_digest(task.rule, self.client.models())
         except RadResponseError as error:
-            return self._failed(entry, error.reason, error.message, verdict(error), tally)
+            kind = verdict(error)
+            if kind == "away" and self._answers(error):
+                kind = "again"  # the service is there, so it is this question that breaks it off
+            return self._failed(entry, error.reason, error.message, kind, tally)
         except SeveralLines as error:
             return self._failed(entry, error.reason, str(error), "never", tally)
         except ServiceError as error:  # of the covariates' file
             return self._failed(entry, error.reason, str(error), "away", tally)
-        now_serving = asked_of_digest(task.rule, self.client.models())
         if now_serving != asked_of:
             # Another release took over meanwhile: which of the two answered is not certain, so it is asked once more.
-            self._failed(entry, "RELEASE_CHANGED", "another release took over while it was asked", "again", tally)
-            return True
+            return self._failed(
+                entry, "RELEASE_CHANGED", "another release took over while it was asked", "again", tally
+            )
         stored = sum(not one.already_stored for one in answer.stored)
         self.journal.done(
             entry.id,
@@ -132,6 +145,16 @@ class Bridge:
         tally.answered += 1
         tally.stored += stored
         log.info("a study is answered", extra={"fields": {"question": entry.id[:12], "rule": entry.rule}})
+        return None
+
+    def _answers(self, error: RadResponseError) -> bool:
+        """Whether the service itself answers, after a question ended with its being unavailable."""
+        if error.code is not StatusCode.UNAVAILABLE or error.reason.startswith("PACS"):
+            return False
+        try:
+            self.client.models()
+        except RadResponseError:
+            return False
         return True
 
     def _answer(self, task: Task) -> Answer:
@@ -157,24 +180,24 @@ class Bridge:
             covariates=covariates_of(task.rule, task.patient),
         )
 
-    def _failed(self, entry: Entry, reason: str, message: str, kind: str, tally: Tally) -> bool:
+    def _failed(self, entry: Entry, reason: str, message: str, kind: Verdict, tally: Tally) -> Verdict:
         now, told = self.now(), {"question": entry.id[:12], "rule": entry.rule, "reason": reason}
-        if kind == "away":
+        if kind in ("away", "rule"):
             self.journal.postpone(entry.id, now, next_try=now, reason=reason, message=message, failed=False)
             tally.postponed += 1
             tally.away = message
-            log.warning("the service or the archive is away", extra={"fields": told})
-            return False
+            log.warning("the service, the archive or a model is away", extra={"fields": told})
+            return kind
         if kind == "again" and entry.attempts + 1 < self.rules.attempts:
             wait = min(self.rules.poll_seconds * 2.0**entry.attempts, LONGEST_WAIT_SECONDS)
             self.journal.postpone(entry.id, now, next_try=now + wait, reason=reason, message=message, failed=True)
             tally.postponed += 1
             log.warning("a study is asked again later", extra={"fields": told})
-            return True
+            return "again"
         self.journal.give_up(entry.id, now, reason=reason, message=message)
         tally.given_up += 1
         log.error("a study is given up", extra={"fields": told})
-        return True
+        return "never"
 
     def _key(self, task: Task) -> str:
         return key_of(self.pseudonyms, task)

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +29,8 @@ from pydicom.uid import UID
 
 from features.pseudonyms import Pseudonyms
 from models.registry import Registry
-from radresponse.client import Client, RadResponseError
+from radresponse.client import AnyCase, Case, Client, RadResponseError
+from radresponse.v1 import model_pb2, prediction_pb2
 from service.__main__ import main
 from service.bridge import rules
 from service.bridge.bridge import Bridge, Stopped, due
@@ -295,6 +298,55 @@ def test_nothing_is_lost_while_the_service_the_archive_or_a_model_is_away(
     assert (here.once(), here.states(), here.results()) == (0, [DONE], (1, 1))
 
 
+class Breaking(Client):
+    """The real client; but a question about one patient ends as if the service had gone in the middle of it."""
+
+    broken = ""
+    back = True
+    """Whether the service is there again when it is asked what serves."""
+    gone = False
+
+    def predict(self, case: AnyCase, *args: Any, **kwargs: Any) -> prediction_pb2.PredictResponse:  # noqa: ANN401
+        assert isinstance(case, Case)
+        if case.message.subject == self.broken:
+            self.gone = not self.back
+            raise RadResponseError(StatusCode.UNAVAILABLE, "UNAVAILABLE", "the service went away")
+        return super().predict(case, *args, **kwargs)
+
+    def models(self) -> Sequence[model_pb2.Model]:
+        if self.gone:
+            self.gone = False
+            raise RadResponseError(StatusCode.UNAVAILABLE, "UNAVAILABLE", "nobody answers")
+        return super().models()
+
+
+@pytest.mark.parametrize("back", [True, False], ids=["the service is back at once", "later"])
+def test_a_study_that_ends_the_service_holds_up_no_other(here: Round, *, back: bool) -> None:
+    here.archive.upload([file for number in (1, 2, 3) for file in study(number)])
+    told = read_rules(here.rules)
+    names, seconds = Pseudonyms.of_file(told.pseudonym_key_file), iter(range(100, 10_000, 100))
+    finder = Finder(WebArchive(read_pacs(told.pacs_file)["hospital"]), told)
+    client = Breaking(told.server)
+    with client, closing(Journal(told.journal)) as journal:
+        bridge = Bridge(told, finder, journal, names, client, now=lambda: time.time() + next(seconds))
+        client.broken = names.patient(finder.tasks(datetime.now(UTC).date())[0].patient)
+        client.back = back
+        tallies = [bridge.round() for _ in range(1 if back else 2)]
+        assert sum(one.answered for one in tallies) == 2
+        assert bool(tallies[0].away) is not back
+        (left,) = journal.entries(WAITING)
+        assert left.attempts == int(back)
+        assert len(journal.entries(DONE)) == 2
+
+
+def test_a_rule_whose_model_is_away_ends_no_other_rule(here: Round) -> None:
+    here.archive.upload(study(1))
+    lung = here.told()["rules"]["lung"]  # type: ignore[index]
+    here.changed(rules={"first": lung | {"models": [MODEL, "outcome-nobody"]}, "second": lung})
+    assert here.once() == 1
+    assert here.states() == [DONE, WAITING]
+
+
 def test_covariates_come_from_the_operators_file_and_a_line_added_later_counts(here: Round) -> None:
     table = here.folder / "covariates.csv"
     table.write_text("patient_id,age_years,sex\nneedle-2,70,female\n", encoding="utf-8")
@@ -383,6 +435,7 @@ def test_one_bridge_at_a_time_works_on_a_journal(here: Round, capsys: pytest.Cap
         (StatusCode.UNAVAILABLE, "PACS_UNAVAILABLE", "away"),
         (StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", "away"),
         (StatusCode.FAILED_PRECONDITION, "PACS_REFUSED", "away"),
+        (StatusCode.NOT_FOUND, "MODEL_NOT_FOUND", "rule"),
         (StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "again"),
         (StatusCode.INTERNAL, "INTERNAL", "again"),
         (StatusCode.NOT_FOUND, "SERIES_NOT_FOUND", "again"),
