@@ -82,7 +82,8 @@ def _in_zip(content: bytes | IO[bytes], limits: Limits) -> Iterator[Part]:
     with _undamaged():
         archive = zipfile.ZipFile(file)
     with archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
+        # Not `is_dir`: a name may be empty.
+        members = [member for member in archive.infolist() if not member.filename.endswith("/")]
         _require_affordable(len(members), sum(member.file_size for member in members), limits)
         for member in members:
             _require_plain(member)
@@ -119,8 +120,8 @@ def _undamaged() -> Iterator[None]:
 
 
 def _require_plain(member: zipfile.ZipInfo) -> None:
-    if _NOT_WITHIN.search(member.filename):
-        raise BadArchive("the zip has a file whose path leads out of it; wanted plain names")
+    if not member.filename or _NOT_WITHIN.search(member.filename):
+        raise BadArchive("the zip has a file without a name, or one whose path leads out of it; wanted plain names")
     if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
         raise BadArchive("the zip has a link or a device; wanted files")
     if member.flag_bits & 0x1:

@@ -10,13 +10,16 @@ from functools import cache
 import numpy as np
 from builders.dicom import (
     CT,
+    ENHANCED_PT,
     JPEG_2000,
     JPEG_LOSSLESS,
     JPEG_LS,
+    MG,
     PT,
     RLE,
     compressed,
     enhanced,
+    projection,
     ramp,
     rtstruct,
     seg,
@@ -38,6 +41,7 @@ from features.imaging.volume import Image
 
 LIMITS = Limits(max_bytes=4 * 1024**2, max_voxels=1024**2)
 VOXELS = ramp(4, 6, 8)
+FLAT = projection(VOXELS[1], MG)
 NUMBERS = (0, 1, 2, 3, 127, 128, 255, 256, 32767, 32768, 65535, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1)
 TEXTS = (b"", b"\\", b"1\\2\\3", b"-1", b"0", b"nan", b"inf", b"1e308", b"1e-308", b"9" * 64, b"\xff\xfe", b"A" * 400)
 
@@ -65,11 +69,27 @@ def seeds() -> dict[str, bytes]:
         "series": zipped(plain),
         "stored": _stored(plain),
         "enhanced": enhanced(VOXELS),
+        "enhanced pet": enhanced(VOXELS, ENHANCED_PT, change=_in_suv),
+        "projection": FLAT,
+        "segments of a projection": seg([FLAT], labels[1:2], labels=("tumour",)),
         "structures": drawn,
         "segments": seg(plain, labels, labels=("tumour",)),
         "label map": seg(plain, labels, kind="LABELMAP", labels=("tumour",)),
         **{f"compressed {syntax}": compressed(plain[0], syntax) for syntax in (RLE, JPEG_LOSSLESS, JPEG_LS, JPEG_2000)},
     }
+
+
+def _in_suv(data: Dataset) -> None:
+    mapping, code = Dataset(), Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "{SUVbw}g/ml", "UCUM", "SUV"
+    mapping.MeasurementUnitsCodeSequence = [code]
+    mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = 0.01, 0.0
+    data.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence = [mapping]
+
+
+@cache
+def flat_image() -> Image:
+    return read_image(Source.of(FLAT))
 
 
 @cache
@@ -86,6 +106,7 @@ def survives(content: bytes) -> None:
         lambda: read_image(Source.of(zipped([content, *series(VOXELS)[1:]])), LIMITS),
         lambda: read_segmentation(Source.of(content), LIMITS, image=image(), structures=Structures(names=("tumour",))),
         lambda: read_segmentation(Source.of(content), LIMITS, image=image(), numbers=(1,)),
+        lambda: read_segmentation(Source.of(content), LIMITS, image=flat_image(), numbers=(1,)),
     ]
     for attempt in tries:
         try:

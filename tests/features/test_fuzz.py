@@ -1,8 +1,12 @@
 """No file, however it was changed, gives anything but an image, labels or an error of ours; finds are replayed.
 
-`make fuzz` goes on for ten minutes, in memory of a fixed size; a test run takes a few hundred files of it.
+`make fuzz` goes on for ten minutes, in memory of a fixed size; a test run takes a few hundred files of it, and a minute
+where nothing may be skipped.
 """
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +26,17 @@ FINDS = sorted((Path(__file__).parent / "finds").glob("*.bin"))
 )
 def test_hostile_files_are_refused_or_read(content: bytes) -> None:
     survives(content)
+
+
+@pytest.mark.skipif(os.environ.get("RADRESPONSE_SERVERS") != "required", reason="a minute; make fuzz takes ten")
+def test_a_minute_of_hostile_files_breaks_nothing_within_its_memory() -> None:
+    ran = subprocess.run(
+        [sys.executable, "tests/fuzz.py"],
+        env={**os.environ, "PYTHONPATH": "tests:.", "SECONDS": "55", "SEED": "1"},
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert int(ran.stdout.split()[0]) > 200
 
 
 @pytest.mark.parametrize("seed", sorted(seeds()))
