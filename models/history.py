@@ -54,9 +54,9 @@ def history(store: ReleaseStore, name: str = "", keys: PublicKeys | None = None)
         ReleasesUnavailable: The store does not answer.
     """
     stretches: list[Stretch] = []
-    running: dict[tuple[str, str], int] = {}
+    running: dict[tuple[str, str, str], int] = {}
     for event in store.events(name):
-        at = (event.by, event.name)
+        at = (event.by, event.name, event.alias)
         before = running.get(at)
         if event.kind == "serves":
             if before is not None and stretches[before].digest == event.digest:

@@ -60,6 +60,8 @@ class ServingSet:
     """By name, in the order of names."""
     troubled: Mapping[str, Troubled] = field(default_factory=dict)
     """By name, in the order of names; none of them serves."""
+    champions: Mapping[str, str] = field(default_factory=dict)
+    """Of models whose challenger answers this case: the version that serves the others, by name."""
 
     def get(self, name: str, place: str = "") -> Served:
         """The serving version of a name.
@@ -96,6 +98,7 @@ class Host:
         names: tuple[str, ...] = (),
         poll_seconds: float = 10.0,
         encoders: Encoders | None = None,
+        optional: bool = False,
     ) -> None:
         """Prepares, and loads nothing yet.
 
@@ -108,6 +111,7 @@ class Host:
             names: Which models serve; empty for all that have the alias.
             poll_seconds: Between two looks at the registry.
             encoders: Those of the server; None for some of its own, on the CPU.
+            optional: Whether a model may be without the alias.
         """
         self._registry = registry
         self._copies = Copies(folder)
@@ -116,6 +120,7 @@ class Host:
         self._alias = alias
         self._names = names
         self._poll_seconds = poll_seconds
+        self._optional = optional
         self.encoders = encoders or Encoders(
             registry, folder.with_name(f"{folder.name}-encoders"), Settings(device="cpu")
         )
@@ -201,7 +206,7 @@ class Host:
         served = {name: held for name, held in self._serving.served.items() if name in wanted or name not in pointed}
         named = wanted.keys() | set(self._names) | (served.keys() - pointed.keys())
         self._troubled = {name: held for name, held in self._troubled.items() if name in named}
-        for name in set(self._names) - wanted.keys():
+        for name in set() if self._optional else set(self._names) - wanted.keys():
             self._trouble(name, "", ModelNotFound(f"no version of it has the alias {self._alias}"), served)
         for name in served.keys() - pointed.keys():
             gone = ModelNotFound("its registered model is gone; what serves goes on serving")
@@ -237,14 +242,14 @@ class Host:
                 served[name] = self._hot_one(release) or Served(
                     self._fetched(signed, release), datetime.now(UTC), "", release
                 )
-                log.info("a model version serves", extra=_fields(name, version))
+                log.info("a model version serves", extra=self._fields(name, version))
         except RegistryUnavailable as error:
             self._trouble(name, version, _prefixed(version, error), served)
         except (ModelError, FeatureError) as error:
             self._refused[name] = _Refused(signed.signature, POLLS_BEFORE_RETRY)
             self._trouble(name, version, _prefixed(version, error), served)
         except Exception as error:
-            log.exception("a model version does not serve", extra=_fields(name, version))
+            log.exception("a model version does not serve", extra=self._fields(name, version))
             self._refused[name] = _Refused(signed.signature, POLLS_BEFORE_RETRY)
             del error
             self._trouble(name, version, ModelError(f"version {version} does not serve: it cannot be loaded"), served)
@@ -257,7 +262,7 @@ class Host:
         """Notes it where it is seen: at the model, in the log, in the history; once for each change."""
         trouble = Troubled(name, version, str(error), error.reason)
         if self._troubled.get(name) != trouble:
-            log.warning("a model version does not serve", exc_info=error, extra=_fields(name, version))
+            log.warning("a model version does not serve", exc_info=error, extra=self._fields(name, version))
             self._tell("trouble", name, version, detail=f"{error.reason}: {error}")
         self._troubled[name] = trouble
         if (held := served.get(name)) is not None:
@@ -284,7 +289,7 @@ class Host:
         before = self._serving.served
         for name, held in before.items():
             if name not in served:
-                log.info("a model no longer serves: it has lost the alias", extra=_fields(name))
+                log.info("a model no longer serves: it has lost the alias", extra=self._fields(name))
             if name not in served or served[name].model.digest != held.model.digest:
                 self._tell("stopped", name, held.model.version, held.model.digest)
         for name, held in served.items():
@@ -330,10 +335,13 @@ class Host:
                 folder = self._copies.of(name, noted.version, noted.digest)
                 served[name] = Served(load_released(folder, release, self.encoders.get), noted.since, "", release)
             except Exception:
-                log.exception("a local copy cannot serve", extra=_fields(name, noted.version))
+                log.exception("a local copy cannot serve", extra=self._fields(name, noted.version))
                 told = f"the local copy of version {noted.version} cannot be loaded"
                 self._troubled[name] = Troubled(name, noted.version, told, NotReleased.reason)
         self._swap(served)
+
+    def _fields(self, name: str, version: str = "") -> dict[str, dict[str, str]]:
+        return {"fields": {"model": name, **({"version": version} if version else {}), "alias": self._alias}}
 
     def _tell(self, kind: EventKind, name: str, version: str, digest: str = "", detail: str = "") -> None:
         self._told.append(
@@ -372,7 +380,3 @@ def _prefixed(version: str, error: ModelError | FeatureError) -> ModelError:
     told.reason = error.reason  # type: ignore[misc]  # of this one error
     told.__cause__ = error
     return told
-
-
-def _fields(name: str, version: str = "") -> dict[str, dict[str, str]]:
-    return {"fields": {"model": name, "version": version} if version else {"model": name}}

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from service.errors import SettingsError
 
 if TYPE_CHECKING:
-    from service.monitoring.summary import Monitored
+    from models.monitoring.summary import Monitored
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 """Upper edges of the histograms' classes."""
@@ -28,6 +28,10 @@ class States:
     """Model and version."""
     troubled: Sequence[tuple[str, str, str]]
     """Model, version that does not serve, and the kind of the reason, e.g. `NOT_RELEASED`."""
+    challengers: Sequence[tuple[str, str]] = ()
+    """Model and version of those that are tried."""
+    challengers_troubled: Sequence[tuple[str, str, str]] = ()
+    """As `troubled`, of versions with the challengers' alias."""
 
 
 class Metrics:
@@ -76,6 +80,13 @@ class Metrics:
             "1 where embeddings run on the device that was asked for, 0 where the CPU stands in for it.",
             ("device",), registry=self.registry,
         )  # fmt: skip
+        self._shadows = Counter(
+            "radresponse_shadow", "Questions to a challenger in shadow: answered, failed or dropped.",
+            ("model", "version", "result"), registry=self.registry,
+        )  # fmt: skip
+        self._canaries = Counter(
+            "radresponse_canary", "Answers that a challenger gave.", ("model", "version"), registry=self.registry
+        )
         self._waiting = Gauge("radresponse_queue_depth", "Calls that wait for a thread.", registry=self.registry)
 
     def observe(self, stage: str, seconds: float, model: str = "", version: str = "") -> None:
@@ -86,6 +97,14 @@ class Metrics:
         """Adds one answered call."""
         self._calls.labels(method, code).inc()
         self._call_seconds.labels(method).observe(seconds)
+
+    def shadow(self, model: str, version: str, result: str) -> None:
+        """Adds one question to a challenger in shadow."""
+        self._shadows.labels(model, version, result).inc()
+
+    def canary(self, model: str, version: str) -> None:
+        """Adds one answer of a challenger."""
+        self._canaries.labels(model, version).inc()
 
     def uploaded(self, size_bytes: int) -> None:
         """Adds received bytes."""
@@ -165,4 +184,14 @@ class _Models(Collector):
         )
         for model, version, reason in states.troubled:
             trouble.add_metric((model, version, reason), 1.0)
-        yield from (answers, serves, trouble)
+        tried = GaugeMetricFamily("radresponse_challenger", "Versions that are tried.", labels=("model", "version"))
+        for model, version in states.challengers:
+            tried.add_metric((model, version), 1.0)
+        hindered = GaugeMetricFamily(
+            "radresponse_challenger_trouble",
+            "Versions that have the challengers' alias and are not tried.",
+            labels=("model", "version", "reason"),
+        )
+        for model, version, reason in states.challengers_troubled:
+            hindered.add_metric((model, version, reason), 1.0)
+        yield from (answers, serves, trouble, tried, hindered)

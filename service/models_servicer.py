@@ -14,6 +14,7 @@ from service.monitoring.message import monitoring_of
 from service.monitoring.part import Monitoring
 from service.pages import page_of
 from service.past import Past
+from service.trials import Trials
 from service.watched import Watched
 
 _TASKS = {"outcome": model_pb2.TASK_OUTCOME, "progression": model_pb2.TASK_PROGRESSION}
@@ -22,8 +23,9 @@ _TASKS = {"outcome": model_pb2.TASK_OUTCOME, "progression": model_pb2.TASK_PROGR
 class ModelServicer(model_pb2_grpc.ModelServiceServicer):
     """Answers from the serving set of the moment."""
 
-    def __init__(self, host: Host, watched: Watched, monitoring: Monitoring, past: Past) -> None:
+    def __init__(self, host: Host, watched: Watched, monitoring: Monitoring, past: Past, trials: Trials) -> None:
         self._host = host
+        self._trials = trials
         self._watched = watched
         self._monitoring = monitoring
         self._past = past
@@ -34,7 +36,7 @@ class ModelServicer(model_pb2_grpc.ModelServiceServicer):
         context: grpc.aio.ServicerContext[model_pb2.ListModelsRequest, model_pb2.ListModelsResponse],
     ) -> model_pb2.ListModelsResponse:
         """By name; also those that were to serve."""
-        page = page_of(listed(self._host.serving), request.page_size, request.page_token)
+        page = page_of(self._listed(self._host.serving), request.page_size, request.page_token)
         return model_pb2.ListModelsResponse(models=page.items, next_page_token=page.next_token)
 
     async def GetModel(  # noqa: N802 - gRPC's name
@@ -48,7 +50,8 @@ class ModelServicer(model_pb2_grpc.ModelServiceServicer):
         served = self._host.serving.get(request.name, "name")
         summary = await self._monitoring.summary(served.model)
         monitoring = monitoring_of(summary) if summary else None
-        return model_pb2.GetModelResponse(model=model_of(served), card=served.model.card, monitoring=monitoring)
+        model = self._with_challenger(model_of(served))
+        return model_pb2.GetModelResponse(model=model, card=served.model.card, monitoring=monitoring)
 
     async def ListServingPeriods(  # noqa: N802 - gRPC's name
         self,
@@ -68,7 +71,7 @@ class ModelServicer(model_pb2_grpc.ModelServiceServicer):
         """What serves, then each change."""
         told: dict[str, model_pb2.Model] | None = None
         async for serving in self._watched.each():
-            now = listed(serving)
+            now = self._listed(serving)
             if told is None or now != told:
                 before = told or {}
                 answer = model_pb2.WatchModelsResponse(
@@ -78,6 +81,29 @@ class ModelServicer(model_pb2_grpc.ModelServiceServicer):
                 answer.time.GetCurrentTime()
                 told = now
                 yield answer
+
+    def _listed(self, serving: ServingSet) -> dict[str, model_pb2.Model]:
+        return {name: self._with_challenger(model) for name, model in listed(serving).items()}
+
+    def _with_challenger(self, model: model_pb2.Model) -> model_pb2.Model:
+        """With the version that is tried beside it, or why none is."""
+        challengers, name = self._trials.challengers, model.reference.name
+        if challengers.host is None:
+            return model
+        held = challengers.pinned().challengers.get(name)
+        trouble = challengers.host.troubles.get(name)
+        if held is None and trouble is None:
+            return model
+        told = model.challenger
+        if held is not None:
+            told.reference.CopyFrom(reference_of(held.model))
+            told.since.FromDatetime(held.since)
+            told.canary_share, told.shadow_share = challengers.canary_share, self._trials.shadow_share
+        if trouble is not None:
+            told.trouble = trouble.trouble
+            if held is None:
+                told.reference.name, told.reference.version = name, trouble.version
+        return model
 
 
 def listed(serving: ServingSet) -> dict[str, model_pb2.Model]:

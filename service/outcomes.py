@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import grpc
 
+from models.monitoring.outcome import Outcome
+from models.monitoring.store import MonitoringStore, Predicted
 from radresponse.v1 import outcome_pb2, outcome_pb2_grpc
 from service.audit.key import Key
 from service.auth import caller_of
 from service.convert import require_subject
 from service.errors import BadRequestField, PredictionNotFound
-from service.monitoring.store import MonitoringStore, Outcome, Predicted
 
 _NUMBER = re.compile(r"[0-9a-f]{32}")
 LATEST_DAY = 36_525

@@ -14,6 +14,7 @@ from models.releases.keys import PUBLIC
 from models.releases.place import folder_of
 from radresponse.v1 import model_pb2_grpc, outcome_pb2_grpc, prediction_pb2_grpc
 from service.audit.key import Key
+from service.challengers import Challengers
 from service.encoders import Encoders
 from service.errors import SettingsError
 from service.hosting import Host
@@ -28,6 +29,7 @@ from service.past import Past
 from service.predictions import PredictionServicer
 from service.released import Keys
 from service.settings import Settings
+from service.trials import Trials
 from service.uploads import UploadStore
 from service.watched import Watched
 from service.webhook import webhook_of
@@ -58,17 +60,45 @@ class Predicting:
             poll_seconds=settings.poll_seconds,
             encoders=self._encoders,
         )
+        tried = settings.shadow_share > 0 or settings.canary_share > 0
+        challengers = Challengers(
+            self._host,
+            Host(
+                registry,
+                settings.data_folder / "challengers",
+                releases,
+                keys,
+                alias=settings.challenger_alias,
+                names=settings.models,
+                poll_seconds=settings.poll_seconds,
+                encoders=self._encoders,
+                optional=True,
+            )
+            if tried
+            else None,
+            key,
+            canary_share=settings.canary_share,
+        )
+        self._challengers = challengers.host
         self._watched = Watched(lambda: self._host.serving)
         self._work = Work(settings.workers, settings.queue_size, metrics.observe)
-        self._webhook = webhook_of(settings, self._host.hint)
+        self._webhook = webhook_of(settings, self._hint)
         metrics.queue_depth(lambda: self._work.depth)
-        metrics.models(lambda: states_of(self._host))
+        metrics.models(lambda: states_of(self._host, self._challengers))
         instruments = Instruments(cache, self._encoders, Limits(max_bytes=settings.max_image_bytes), metrics)
         self.monitoring = Monitoring(settings, key)
+        self.trials = Trials(
+            challengers,
+            self.monitoring,
+            metrics,
+            key,
+            shadow_share=settings.shadow_share,
+            busy=lambda: self._work.depth > 0 or self._work.running > 0,
+        )
         self._outcomes = OutcomeServicer(self.monitoring.store, key, self.monitoring.settle)
         archives = ArchiveDoor(Archives.of(settings.pacs_file), settings.data_folder / "fetched")
         self._predictions = PredictionServicer(
-            self._host, self._work, uploads, cache, instruments, key, self.monitoring, archives
+            self._host, self._work, uploads, cache, instruments, key, self.monitoring, archives, self.trials
         )
 
     @property
@@ -96,17 +126,25 @@ class Predicting:
         """Pieces of work whose thread has not ended."""
         return self._work.running
 
+    def _hint(self) -> None:
+        """There may be something new."""
+        for host in (self._host, self._challengers):
+            if host is not None:
+                host.hint()
+
     def add_to(self, server: grpc.aio.Server) -> None:
         """Adds all three."""
         prediction_pb2_grpc.add_PredictionServiceServicer_to_server(self._predictions, server)
         model_pb2_grpc.add_ModelServiceServicer_to_server(
-            ModelServicer(self._host, self._watched, self.monitoring, self._past), server
+            ModelServicer(self._host, self._watched, self.monitoring, self._past, self.trials), server
         )
         outcome_pb2_grpc.add_OutcomeServiceServicer_to_server(self._outcomes, server)
 
     async def start(self) -> None:
         """Loads what serves, or learns that the registry does not answer."""
         await asyncio.to_thread(self._host.start)
+        if self._challengers is not None:
+            await asyncio.to_thread(self._challengers.start)
         if self._webhook is not None:
             self._webhook.start()
 
@@ -128,17 +166,24 @@ class Predicting:
         if self._webhook is not None:
             await asyncio.to_thread(self._webhook.stop)
         await self._work.close()
-        await asyncio.to_thread(self._host.stop)
+        self.trials.close()
+        for host in (self._host, self._challengers):
+            if host is not None:
+                await asyncio.to_thread(host.stop)
         await asyncio.to_thread(self.monitoring.close)
         self._encoders.close()
 
 
-def states_of(host: Host) -> States:
+def states_of(host: Host, challengers: Host | None = None) -> States:
     """What the metrics tell of models: versions and kinds of trouble, no sentence."""
+    tried = challengers.serving.served if challengers is not None else {}
+    hindered = challengers.troubles if challengers is not None else {}
     return States(
         answering=host.answering,
         serving=[(name, held.model.version) for name, held in host.serving.served.items()],
         troubled=[(held.name, held.version, held.reason) for held in host.troubles.values()],
+        challengers=[(name, held.model.version) for name, held in tried.items()],
+        challengers_troubled=[(held.name, held.version, held.reason) for held in hindered.values()],
     )
 
 

@@ -19,6 +19,7 @@ from service.answer import difference_of, prediction_of, warnings_of
 from service.audit.key import Key
 from service.auth import Caller, caller_of
 from service.board import pictures_of, similar_patients_of
+from service.challengers import Pinned, canary_notices
 from service.convert import case_of, require_different, within_case
 from service.errors import BadRequestField
 from service.extraction import Extraction
@@ -33,7 +34,9 @@ from service.results.dicom.objects import Objects, objects_of
 from service.results.documents import Format, documents_of, require_formats
 from service.saliency import saliency_of
 from service.selection import Asked, Selection, left_out, nothing_left, of_named, select, unknown_covariates
+from service.shadow import Question
 from service.tracing import span
+from service.trials import Trials
 from service.uploads import UploadStore
 from service.work import Check, Work
 
@@ -60,6 +63,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         key: Key,
         monitoring: Monitoring,
         archives: ArchiveDoor,
+        trials: Trials,
     ) -> None:
         """Takes what all calls share.
 
@@ -72,6 +76,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
             key: Numbers predictions.
             monitoring: Takes note of them.
             archives: Where series may be fetched from, and results stored.
+            trials: Challengers and their shadow.
         """
         self._host = host
         self._work = work
@@ -81,6 +86,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         self._key = key
         self._monitoring = monitoring
         self._archives = archives
+        self._trials = trials
 
     async def Predict(  # noqa: N802 - gRPC's name
         self,
@@ -88,7 +94,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         context: grpc.aio.ServicerContext[prediction_pb2.PredictRequest, prediction_pb2.PredictResponse],
     ) -> prediction_pb2.PredictResponse:
         """By one or more models, or all that fit."""
-        job = partial(self._predict, request, caller_of(context), self._host.serving)
+        job = partial(self._predict, request, caller_of(context), self._trials.challengers.pinned())
         return await self._work.run(job, context=context)
 
     async def CompareTherapies(  # noqa: N802 - gRPC's name
@@ -99,7 +105,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         ],
     ) -> prediction_pb2.CompareTherapiesResponse:
         """Several therapies by one pinned set of models."""
-        job = partial(self._compare, request, caller_of(context), self._host.serving)
+        job = partial(self._compare, request, caller_of(context), self._trials.challengers.pinned())
         return await self._work.run(job, context=context)
 
     async def ExtractFeatures(  # noqa: N802 - gRPC's name
@@ -114,13 +120,14 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         return await self._work.run(job, context=context)
 
     def _predict(
-        self, request: prediction_pb2.PredictRequest, caller: Caller, serving: ServingSet, check: Check
+        self, request: prediction_pb2.PredictRequest, caller: Caller, pinned: Pinned, check: Check
     ) -> prediction_pb2.PredictResponse:
         names = require_different(request.models, "models")
         therapies = require_different(request.therapies, "therapies")
         wanted = self._wanted(request, caller)
         with self._opened(request.case, caller) as (case, instruments):
             ticket = self._monitoring.ticket(caller.name, request.case.subject)
+            serving = self._trials.challengers.answering(pinned, request.case.subject, case)
             selection = select(serving, case, names, therapies, compare=False)
             asking = ask(case, serving, selection, None, instruments, check)
             response = predicted(asking)
@@ -128,10 +135,14 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
             add_board(response, request.board, case, asking, instruments, check)
             self._add_results(response, asking.answered(request.case.subject, response), case, wanted, caller, check)
         self._monitoring.observe(ticket, response.provenance.prediction_id, asking.observed())
+        question = Question(
+            case, instruments, ticket, response.provenance.prediction_id, asking.observed(), pinned.challengers
+        )
+        self._trials.tried(question, serving, request.case.subject)
         return response
 
     def _compare(
-        self, request: prediction_pb2.CompareTherapiesRequest, caller: Caller, serving: ServingSet, check: Check
+        self, request: prediction_pb2.CompareTherapiesRequest, caller: Caller, pinned: Pinned, check: Check
     ) -> prediction_pb2.CompareTherapiesResponse:
         names = require_different(request.models, "models")
         therapies = require_different(request.therapies, "therapies")
@@ -143,6 +154,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         wanted = self._wanted(request, caller)
         with self._opened(request.case, caller) as (case, instruments):
             ticket = self._monitoring.ticket(caller.name, request.case.subject)
+            serving = self._trials.challengers.answering(pinned, request.case.subject, case)
             selection = select(serving, case, names, therapies, compare=True)
             asking = ask(case, serving, selection, reference, instruments, check)
             response = compared(asking, therapies, reference)
@@ -150,6 +162,10 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
             add_board(response, request.board, case, asking, instruments, check)
             self._add_results(response, asking.answered(request.case.subject, response), case, wanted, caller, check)
         self._monitoring.observe(ticket, response.provenance.prediction_id, asking.observed())
+        question = Question(
+            case, instruments, ticket, response.provenance.prediction_id, asking.observed(), pinned.challengers
+        )
+        self._trials.tried(question, serving, request.case.subject)
         return response
 
     def _extract(
@@ -254,7 +270,7 @@ def ask(
     return Asking(
         answers,
         inputs,
-        [*notices, *notices_of(used)],
+        [*canary_notices(serving, used), *notices, *notices_of(used)],
         provenance_of(case, [asked.model for asked, _ in answers], list(groups.values()), inputs),
     )
 

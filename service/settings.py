@@ -49,6 +49,13 @@ class Settings:
     """The secret that MLflow signs its webhooks with; there where webhook_port is set."""
     alias: str = "champion"
     """Which version of each model serves."""
+    challenger_alias: str = "challenger"
+    """Which version of each model is tried beside it; see shadow_share and canary_share."""
+    shadow_share: float = 0.0
+    """Share of patients, 0 to 1, whom a challenger answers for as well, after the answer has gone out and into the
+    monitoring's store alone (`python -m models shadow-report`)."""
+    canary_share: float = 0.0
+    """Share of patients, 0 to 1, whose answer is the challenger's in place of the version that serves the others."""
     models: tuple[str, ...] = ()
     """Which models serve; empty for all that have the alias."""
     poll_seconds: float = 10.0
@@ -131,6 +138,11 @@ class Settings:
             raise SettingsError(f"device: {self.device}; wanted auto, or cpu, cuda, cuda:N joined by commas")
         if self.embedding_precision not in {"exact", "bfloat16", "float16"}:
             raise SettingsError(f"embedding_precision: {self.embedding_precision}; wanted exact, bfloat16 or float16")
+        for name in ("shadow_share", "canary_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"{name}: {getattr(self, name)}; wanted 0 to 1")
+        if not self.challenger_alias or self.challenger_alias == self.alias:
+            raise SettingsError(f"challenger_alias: {self.challenger_alias!r}; wanted another alias than {self.alias}")
         if not self.alias:
             raise SettingsError("alias: empty; wanted the alias of the versions that serve")
         if bool(self.webhook_port) != (self.webhook_secret_file is not None):

@@ -50,6 +50,11 @@ class Key:
         """What stands for values or an answer in a row: tells whether others are the same, and not what they are."""
         return self._digest("content", content)
 
+    def part(self, use: str, *words: str) -> float:
+        """A number from 0 to 1, 1 excluded: of the same words always the same, of others any, evenly."""
+        told = "".join(f"{len(word)}:{word}" for word in words)
+        return int(self._digest(f"part {use}", told.encode())[:13], 16) / 16.0**13
+
     def seal(self, content: bytes) -> str:
         """What a row that was not changed has."""
         return self._digest("row", content)

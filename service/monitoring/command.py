@@ -13,10 +13,10 @@ from rich.table import Table
 from models.drift import Drift
 from models.errors import ModelError
 from models.load import load_model
+from models.monitoring.summary import Monitored, monitored
 from models.spreads import Spreads
 from service.errors import SettingsError
 from service.monitoring.part import monitoring_store
-from service.monitoring.summary import Monitored, monitored
 from service.settings import Settings, read_settings
 
 DONE, BAD_INPUT = 0, 2

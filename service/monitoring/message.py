@@ -1,8 +1,8 @@
 """The protobuf door of monitoring, outwards."""
 
 from models.drift import Drift
+from models.monitoring.summary import Monitored
 from radresponse.v1 import model_pb2
-from service.monitoring.summary import Monitored
 
 PROTOCOL = "reported outcomes"
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 from models.answers import Answer, Prediction
 from models.errors import StoreUnavailable
+from models.monitoring.shadowed import Said, Shadowed
+from models.monitoring.store import MonitoringStore, Predicted
 from models.spreads import Spread, Spreads
 from models.version import Model
-from service.monitoring.store import MonitoringStore, Predicted
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ class _Observed:
     prediction_id: str
     made_us: int
     asked: tuple[Asked, ...]
+    challenger: Asked | None = None
+    """What it said in shadow, beside the one model in `asked`."""
 
 
 @dataclass(slots=True)
@@ -99,6 +102,13 @@ class Observer:
         """Takes note; returns at once."""
         with self._changed:
             self._waiting.append(_Observed(ticket, prediction_id, round(self._clock() * 1e6), tuple(asked)))
+            self._changed.notify_all()
+
+    def shadowed(self, ticket: Ticket, prediction_id: str, champion: Asked, challenger: Asked) -> None:
+        """Takes note of what a challenger said in shadow; returns at once."""
+        with self._changed:
+            made_us = round(self._clock() * 1e6)
+            self._waiting.append(_Observed(ticket, prediction_id, made_us, (champion,), challenger))
             self._changed.notify_all()
 
     def forget(self, holder: str) -> int:
@@ -150,10 +160,15 @@ class Observer:
     def _keep(self, taken: Sequence[_Observed]) -> None:
         try:
             self._store.add_predictions(
-                (one.prediction_id, one.ticket.holder, one.made_us, _predicted(one.asked)) for one in taken
+                (one.prediction_id, one.ticket.holder, one.made_us, _predicted(one.asked))
+                for one in taken
+                if one.challenger is None
             )
             for one in taken:
-                for asked in one.asked:
+                if one.challenger is not None:
+                    pairs = beside(one.asked[0], one.challenger)
+                    self._store.add_shadowed(one.prediction_id, one.ticket.holder, one.made_us, pairs)
+                for asked in one.asked if one.challenger is None else (one.challenger,):
                     self._count(one.ticket.holder, asked)
             self._keep_counts()
             if time.monotonic() > self._tidied + TIDY_SECONDS:
@@ -213,6 +228,20 @@ def _figure(prediction: Prediction) -> float | None:
     if prediction.outcome is not None:
         return prediction.outcome.probability
     return None if prediction.progression is None else prediction.progression.restricted_mean_days
+
+
+def beside(champion: Asked, challenger: Asked) -> list[Shadowed]:
+    """Both answers, therapy by therapy, where both have one of the same kind."""
+    said = {one.therapy: one for one in _predicted([challenger])}
+    return [
+        Shadowed(
+            one.name, one.task, one.therapy,
+            Said(one.version, one.digest, one.probability, one.curve),
+            Said(other.version, other.digest, other.probability, other.curve),
+        )
+        for one in _predicted([champion])
+        if (other := said.get(one.therapy)) is not None and other.task == one.task
+    ]  # fmt: skip
 
 
 def _predicted(asked: Sequence[Asked]) -> list[Predicted]:

@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterable, Sequence
 
 from models.errors import BadStore, StoreUnavailable
+from models.monitoring.store import MonitoringStore
+from models.monitoring.summary import Monitored, monitored
 from models.version import Model
 from service.audit.key import Key
 from service.errors import SettingsError
 from service.metrics import Metrics
 from service.monitoring.observer import Asked, Observer, Ticket
-from service.monitoring.store import MonitoringStore
-from service.monitoring.summary import Monitored, monitored
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,10 @@ class Monitoring:
     def observe(self, ticket: Ticket, prediction_id: str, asked: Sequence[Asked]) -> None:
         """Takes note of predictions; returns at once."""
         self._observer.observe(ticket, prediction_id, asked)
+
+    def shadowed(self, ticket: Ticket, prediction_id: str, champion: Asked, challenger: Asked) -> None:
+        """Takes note of what a challenger said in shadow; returns at once."""
+        self._observer.shadowed(ticket, prediction_id, champion, challenger)
 
     def forget(self, caller: str, subject: str) -> int:
         """Removes what is kept of a caller's patient; gives how many predictions and outcomes.

@@ -13,10 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from models.drift import Drift
 from models.evaluation import Estimate
 from models.live import Live
+from models.monitoring.summary import Monitored
 from radresponse.v1.image_pb2 import DeleteSubjectRequest, GetImageRequest
 from service.errors import SettingsError
 from service.metrics import Metrics
-from service.monitoring.summary import Monitored
 from service.settings import Settings
 
 

@@ -161,7 +161,7 @@ class ModelReference(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., digest: _Optional[str] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("reference", "task", "family", "endpoint", "therapies", "columns", "metrics", "training_patients", "simulated", "evidence", "profile_digest", "serving_since", "trouble")
+    __slots__ = ("reference", "task", "family", "endpoint", "therapies", "columns", "metrics", "training_patients", "simulated", "evidence", "profile_digest", "serving_since", "trouble", "challenger")
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     FAMILY_FIELD_NUMBER: _ClassVar[int]
@@ -175,6 +175,7 @@ class Model(_message.Message):
     PROFILE_DIGEST_FIELD_NUMBER: _ClassVar[int]
     SERVING_SINCE_FIELD_NUMBER: _ClassVar[int]
     TROUBLE_FIELD_NUMBER: _ClassVar[int]
+    CHALLENGER_FIELD_NUMBER: _ClassVar[int]
     reference: ModelReference
     task: Task
     family: str
@@ -188,7 +189,22 @@ class Model(_message.Message):
     profile_digest: str
     serving_since: _timestamp_pb2.Timestamp
     trouble: str
-    def __init__(self, reference: _Optional[_Union[ModelReference, _Mapping]] = ..., task: _Optional[_Union[Task, str]] = ..., family: _Optional[str] = ..., endpoint: _Optional[str] = ..., therapies: _Optional[_Iterable[str]] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ..., training_patients: _Optional[int] = ..., simulated: bool = ..., evidence: _Optional[str] = ..., profile_digest: _Optional[str] = ..., serving_since: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., trouble: _Optional[str] = ...) -> None: ...
+    challenger: Challenger
+    def __init__(self, reference: _Optional[_Union[ModelReference, _Mapping]] = ..., task: _Optional[_Union[Task, str]] = ..., family: _Optional[str] = ..., endpoint: _Optional[str] = ..., therapies: _Optional[_Iterable[str]] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ..., training_patients: _Optional[int] = ..., simulated: bool = ..., evidence: _Optional[str] = ..., profile_digest: _Optional[str] = ..., serving_since: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., trouble: _Optional[str] = ..., challenger: _Optional[_Union[Challenger, _Mapping]] = ...) -> None: ...
+
+class Challenger(_message.Message):
+    __slots__ = ("reference", "since", "trouble", "canary_share", "shadow_share")
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    TROUBLE_FIELD_NUMBER: _ClassVar[int]
+    CANARY_SHARE_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_SHARE_FIELD_NUMBER: _ClassVar[int]
+    reference: ModelReference
+    since: _timestamp_pb2.Timestamp
+    trouble: str
+    canary_share: float
+    shadow_share: float
+    def __init__(self, reference: _Optional[_Union[ModelReference, _Mapping]] = ..., since: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., trouble: _Optional[str] = ..., canary_share: _Optional[float] = ..., shadow_share: _Optional[float] = ...) -> None: ...
 
 class Column(_message.Message):
     __slots__ = ("name", "unit", "categories", "lower", "upper", "required")

@@ -8,61 +8,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    and_,
-    delete,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import and_, delete, func, insert, select
 
 from models.database import Database
 from models.families.target import Task
-
-_TABLES = MetaData()
-_PREDICTIONS = Table(
-    "monitored_predictions",
-    _TABLES,
-    Column("prediction_id", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("therapy", Text, primary_key=True),
-    Column("holder", Text, nullable=False, index=True),
-    Column("version", Text, nullable=False),
-    Column("digest", Text, nullable=False),
-    Column("task", Text, nullable=False),
-    Column("probability", Float),
-    Column("curve", Text, nullable=False),
-    Column("made_us", BigInteger, nullable=False, index=True),
-    Index("monitored_predictions_digest", "digest"),
-)
-_OUTCOMES = Table(
-    "monitored_outcomes",
-    _TABLES,
-    Column("prediction_id", Text, primary_key=True),
-    Column("task", Text, primary_key=True),
-    Column("holder", Text, nullable=False, index=True),
-    Column("therapy", Text, nullable=False),
-    Column("day", Integer, nullable=False),
-    Column("event", Integer, nullable=False),
-    Column("reported_us", BigInteger, nullable=False),
-)
-_COUNTS = Table(
-    "monitored_counts",
-    _TABLES,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("digest", Text, nullable=False, index=True),
-    Column("cases", Integer, nullable=False),
-    Column("counts", Text, nullable=False),
-    Column("ended_us", BigInteger, nullable=False),
-)
+from models.monitoring.outcome import Outcome
+from models.monitoring.shadowed import Beside, Shadowed, beside_of, reading, rows_of, same
+from models.monitoring.tables import COUNTS, OUTCOMES, PREDICTIONS, SHADOWED, TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +30,6 @@ class Predicted:
     probability: float | None
     curve: tuple[tuple[int, float], ...] = ()
     """Day and survival; none for an outcome."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a patient."""
-
-    task: Task
-    therapy: str
-    """That was given."""
-    day: int
-    """Since the baseline image: of the event, or of the last look."""
-    event: bool
-    """Response, or progression; False for no response, or for no progression until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +49,7 @@ class MonitoringStore:
 
     def __init__(self, uri: str, *, must_exist: bool = False) -> None:
         """Takes an address; raises BadStore where it is none."""
-        self._database = Database(uri, _TABLES, must_exist=must_exist)
+        self._database = Database(uri, TABLES, must_exist=must_exist)
 
     def close(self) -> None:
         """Ends its connections."""
@@ -120,29 +59,39 @@ class MonitoringStore:
         """Keeps predictions until their outcome comes: number, holder, microseconds since 1970, and each model's."""
         with self._database.writing() as connection:
             for prediction_id, holder, made_us, predictions in made:
-                known = select(_PREDICTIONS.c.name).where(_PREDICTIONS.c.prediction_id == prediction_id).limit(1)
+                known = select(PREDICTIONS.c.name).where(PREDICTIONS.c.prediction_id == prediction_id).limit(1)
                 if connection.execute(known).first() is None and predictions:
                     rows = [_row(prediction_id, holder, made_us, one) for one in predictions]
-                    connection.execute(insert(_PREDICTIONS), rows)
+                    connection.execute(insert(PREDICTIONS), rows)
+
+    def add_shadowed(self, prediction_id: str, holder: str, made_us: int, pairs: Iterable[Shadowed]) -> None:
+        """Keeps what a challenger said beside the champion, each once."""
+        with self._database.writing() as connection:
+            for row in rows_of(prediction_id, holder, made_us, pairs):
+                if connection.execute(select(SHADOWED.c.id).where(same(row)).limit(1)).first() is None:
+                    connection.execute(insert(SHADOWED), row)
+
+    def beside(self, name: str = "") -> tuple[Beside, ...]:
+        """Answers of champion and challenger to the same questions, of one model or of all, oldest first."""
+        with self._database.reading() as connection:
+            return tuple(beside_of(dict(row._mapping)) for row in connection.execute(reading(name)))
 
     def add_counts(self, digest: str, cases: int, counts: Counts, ended_us: int) -> None:
         """Adds the counts of several cases together."""
         text = json.dumps({name: list(of) for name, of in counts.items()})
         row = {"digest": digest, "cases": cases, "counts": text, "ended_us": ended_us}
         with self._database.writing() as connection:
-            connection.execute(insert(_COUNTS), row)
+            connection.execute(insert(COUNTS), row)
 
     def predictions(self, prediction_id: str, holder: str) -> tuple[Predicted, ...]:
         """What is kept under a number for a holder."""
-        query = select(_PREDICTIONS).where(
-            _PREDICTIONS.c.prediction_id == prediction_id, _PREDICTIONS.c.holder == holder
-        )
+        query = select(PREDICTIONS).where(PREDICTIONS.c.prediction_id == prediction_id, PREDICTIONS.c.holder == holder)
         with self._database.reading() as connection:
             return tuple(_predicted(dict(row._mapping)) for row in connection.execute(query))
 
     def report(self, prediction_id: str, holder: str, outcome: Outcome, reported_us: int) -> bool:
         """Keeps an outcome; gives whether it stands in the place of one that was reported before."""
-        same = and_(_OUTCOMES.c.prediction_id == prediction_id, _OUTCOMES.c.task == outcome.task)
+        same = and_(OUTCOMES.c.prediction_id == prediction_id, OUTCOMES.c.task == outcome.task)
         row = {
             "prediction_id": prediction_id,
             "task": outcome.task,
@@ -152,23 +101,23 @@ class MonitoringStore:
             "event": int(outcome.event),
             "reported_us": reported_us,
         }
-        with self._database.writing(_OUTCOMES.name) as connection:
-            replaced = connection.execute(delete(_OUTCOMES).where(same)).rowcount > 0
-            connection.execute(insert(_OUTCOMES), row)
+        with self._database.writing(OUTCOMES.name) as connection:
+            replaced = connection.execute(delete(OUTCOMES).where(same)).rowcount > 0
+            connection.execute(insert(OUTCOMES), row)
         return replaced
 
     def pairs(self, digest: str) -> tuple[Pair, ...]:
         """Predictions of a version with their outcomes; of one patient the one that was reported last."""
         joined = and_(
-            _PREDICTIONS.c.prediction_id == _OUTCOMES.c.prediction_id,
-            _PREDICTIONS.c.task == _OUTCOMES.c.task,
-            _PREDICTIONS.c.therapy.in_([_OUTCOMES.c.therapy, ""]),
+            PREDICTIONS.c.prediction_id == OUTCOMES.c.prediction_id,
+            PREDICTIONS.c.task == OUTCOMES.c.task,
+            PREDICTIONS.c.therapy.in_([OUTCOMES.c.therapy, ""]),
         )
         query = (
-            select(_PREDICTIONS, _OUTCOMES.c.therapy.label("given"), _OUTCOMES.c.day, _OUTCOMES.c.event)
-            .join(_OUTCOMES, joined)
-            .where(_PREDICTIONS.c.digest == digest)
-            .order_by(_OUTCOMES.c.reported_us, _PREDICTIONS.c.prediction_id)
+            select(PREDICTIONS, OUTCOMES.c.therapy.label("given"), OUTCOMES.c.day, OUTCOMES.c.event)
+            .join(OUTCOMES, joined)
+            .where(PREDICTIONS.c.digest == digest)
+            .order_by(OUTCOMES.c.reported_us, PREDICTIONS.c.prediction_id)
         )
         by_holder: dict[str, Pair] = {}
         with self._database.reading() as connection:
@@ -182,7 +131,7 @@ class MonitoringStore:
     def counts(self, digest: str, newest: int) -> tuple[int, dict[str, list[int]]]:
         """How many cases, and their counts added up, of as many of the newest cases as reach a number."""
         cases, total = 0, dict[str, list[int]]()
-        query = select(_COUNTS).where(_COUNTS.c.digest == digest).order_by(_COUNTS.c.id.desc())
+        query = select(COUNTS).where(COUNTS.c.digest == digest).order_by(COUNTS.c.id.desc())
         with self._database.reading() as connection:
             for row in connection.execute(query):
                 if cases >= newest:
@@ -195,10 +144,10 @@ class MonitoringStore:
 
     def versions(self) -> tuple[tuple[str, str, str], ...]:
         """Name, version and digest of all that predicted, the newest of a name last."""
-        columns = (_PREDICTIONS.c.name, _PREDICTIONS.c.version, _PREDICTIONS.c.digest)
-        first = func.min(_PREDICTIONS.c.made_us)
+        columns = (PREDICTIONS.c.name, PREDICTIONS.c.version, PREDICTIONS.c.digest)
+        first = func.min(PREDICTIONS.c.made_us)
         with self._database.reading() as connection:
-            rows = connection.execute(select(*columns).group_by(*columns).order_by(_PREDICTIONS.c.name, first))
+            rows = connection.execute(select(*columns).group_by(*columns).order_by(PREDICTIONS.c.name, first))
             return tuple((row.name, row.version, row.digest) for row in rows)
 
     def forget(self, holder: str) -> int:
@@ -206,20 +155,18 @@ class MonitoringStore:
         with self._database.writing() as connection:
             gone = sum(
                 connection.execute(delete(table).where(table.c.holder == holder)).rowcount
-                for table in (_PREDICTIONS, _OUTCOMES)
+                for table in (PREDICTIONS, OUTCOMES, SHADOWED)
             )
         if gone:
             self._database.wipe_log()
         return gone
 
     def tidy(self, before_us: int) -> None:
-        """Removes predictions that were made before a moment and whose outcome never came."""
-        old = and_(
-            _PREDICTIONS.c.made_us < before_us,
-            _PREDICTIONS.c.prediction_id.not_in(select(_OUTCOMES.c.prediction_id)),
-        )
+        """Removes predictions, and a challenger's, that were made before a moment and whose outcome never came."""
         with self._database.writing() as connection:
-            connection.execute(delete(_PREDICTIONS).where(old))
+            for table in (PREDICTIONS, SHADOWED):
+                unknown = table.c.prediction_id.not_in(select(OUTCOMES.c.prediction_id))
+                connection.execute(delete(table).where(and_(table.c.made_us < before_us, unknown)))
 
 
 def _row(prediction_id: str, holder: str, made_us: int, one: Predicted) -> dict[str, object]:

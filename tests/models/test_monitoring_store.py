@@ -7,7 +7,8 @@ import pytest
 from builders.postgres import postgres
 
 from models.database import sqlite_uri
-from service.monitoring.store import MonitoringStore, Outcome, Predicted
+from models.monitoring.outcome import Outcome
+from models.monitoring.store import MonitoringStore, Predicted
 
 DIGEST = "d" * 64
 

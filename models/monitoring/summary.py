@@ -9,8 +9,8 @@ import numpy as np
 
 from models.drift import Drift, drift_of
 from models.live import Live, live_outcome, live_progression
+from models.monitoring.store import MonitoringStore, Pair
 from models.spreads import Spreads
-from service.monitoring.store import MonitoringStore, Pair
 
 NEWEST_CASES = 500
 """Drift is told of about so many of the newest cases."""
