@@ -138,6 +138,12 @@ class BadRelease(BadVersion):
     reason = "BAD_RELEASE"
 
 
+class Retired(BadVersion):
+    """Its release was ended."""
+
+    reason = "RETIRED"
+
+
 class AdmissionRefused(BadVersion):
     """A gate of the admission does not let it pass."""
 

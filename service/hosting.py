@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from features.errors import FeatureError
-from models.errors import ModelError, ModelNotFound, NotReleased, RegistryUnavailable
+from models.errors import ModelError, ModelNotFound, NotReleased, RegistryUnavailable, Retired
 from models.registry import Registry
 from models.releases import Event, EventKind, Release, ReleaseStore, SignedRelease
 from models.releases.release import now
@@ -247,6 +247,7 @@ class Host:
             self._trouble(name, version, _prefixed(version, error), served)
         except (ModelError, FeatureError) as error:
             self._refused[name] = _Refused(signed.signature, POLLS_BEFORE_RETRY)
+            _stop_retired(error, version, served)
             self._trouble(name, version, _prefixed(version, error), served)
         except Exception as error:
             log.exception("a model version does not serve", extra=self._fields(name, version))
@@ -324,8 +325,13 @@ class Host:
 
     def _load_copies(self) -> None:
         served: dict[str, Served] = {}
-        for name, noted in sorted(self._copies.noted().items()):
+        known = self._copies.noted()
+        ended = self._retired({name: noted.version for name, noted in known.items()})
+        for name, noted in sorted(known.items()):
             if self._names and name not in self._names:
+                continue
+            if name in ended:
+                self._troubled[name] = Troubled(name, noted.version, ended[name], Retired.reason)
                 continue
             try:
                 signed = self._copies.release_of(name, noted.version, noted.digest)
@@ -339,6 +345,21 @@ class Host:
                 told = f"the local copy of version {noted.version} cannot be loaded"
                 self._troubled[name] = Troubled(name, noted.version, told, NotReleased.reason)
         self._swap(served)
+
+    def _retired(self, versions: Mapping[str, str]) -> dict[str, str]:
+        """Which of them were retired, with why; none where the store of releases does not answer."""
+        found = {}
+        try:
+            for name, signed in self._releases.newest_of(versions).items():
+                try:
+                    signed.verified(self._keys.known())
+                except Retired as error:
+                    found[name] = str(error)
+                except ModelError:
+                    continue
+        except RegistryUnavailable as error:
+            log.warning("the store of releases does not answer; local copies serve", exc_info=error)
+        return found
 
     def _fields(self, name: str, version: str = "") -> dict[str, dict[str, str]]:
         return {"fields": {"model": name, **({"version": version} if version else {}), "alias": self._alias}}
@@ -372,6 +393,13 @@ class _Refused:
     release: bytes
     """Signature of the release that it had."""
     polls_left: int
+
+
+def _stop_retired(error: Exception, version: str, served: dict[str, Served]) -> None:
+    """What must not serve any more stops, and nothing takes its place unasked."""
+    if isinstance(error, Retired):
+        for name in [name for name, held in served.items() if held.model.version == version]:
+            del served[name]
 
 
 def _prefixed(version: str, error: ModelError | FeatureError) -> ModelError:

@@ -33,6 +33,7 @@ from service.uploads import DAY_SECONDS, UploadStore
 if TYPE_CHECKING:
     from service.monitoring.part import Monitoring
     from service.predicting import Predicting
+    from service.trials import Trials
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,11 @@ class RunningServer:
     def monitoring(self) -> "Monitoring | None":
         """Takes note of predictions; None for a server of images alone."""
         return self._predicting.monitoring if self._predicting else None
+
+    @property
+    def trials(self) -> "Trials | None":
+        """Challengers and their shadow; None for a server of images alone."""
+        return self._predicting.trials if self._predicting else None
 
     @property
     def busy(self) -> bool:

@@ -9,13 +9,13 @@ from tempfile import TemporaryDirectory
 from models.admission.evaluate import Evaluated, evaluate, read_table
 from models.admission.report import Check, Report, refusals
 from models.admission.trial import DEFAULT_LIMITS, Limits, Tried, try_version
-from models.errors import BadVersion, BrokenFile, ModelNotFound, NotReleased
+from models.errors import BadVersion, BrokenFile, ModelNotFound, NotReleased, Retired
 from models.files import digest_of, digests_of, read_all
 from models.load import load_model, model_of
 from models.model import Model
 from models.plain import dumps
 from models.registry import Registry
-from models.releases import Event, EventKind, PrivateKey, PublicKeys, Release, ReleaseStore
+from models.releases import Event, EventKind, PrivateKey, PublicKeys, Release, ReleaseStore, Retirement
 from models.releases.release import Policy, now
 from models.version import TrainedModel
 
@@ -119,6 +119,33 @@ def roll_back(name: str, alias: str, by: str, registry: Registry, store: Release
         raise ModelNotFound(f"{alias} of {name} was never moved by us from another version; nothing to go back to")
     _move("rolled back", name, before, alias, by, registry, store, keys)
     return before
+
+
+def retire(
+    name: str, version: str, why: str, by: str, registry: Registry, store: ReleaseStore, key: PrivateKey
+) -> tuple[str, ...]:
+    """Ends a version's release, so that no service serves it any more, and takes its aliases away; gives these.
+
+    The end is signed and stands in the store before any alias moves: a registry that does not answer keeps nothing
+    serving.
+
+    Raises:
+        NotReleased: It was never admitted.
+        Retired: It was retired before.
+    """
+    signed = store.newest(name, version)
+    if signed is None:
+        raise NotReleased(f"{name} version {version} was never admitted, so there is nothing to retire")
+    if (before := signed.retirement) is not None:
+        raise Retired(f"{name} version {version} was retired by {before.retired_by} at {before.retired_at}")
+    release = signed.unverified
+    store.add(Retirement(name, version, release.digest, why, now(), by).signed(key))
+    aliases = next((one.aliases for one in registry.list() if one.name == name), {})
+    taken = tuple(sorted(alias for alias, of in aliases.items() if of == version))
+    for alias in taken:
+        registry.unalias(name, alias)
+    store.record(Event(now(), "retired", name, version, by, release.digest, ",".join(taken), why))
+    return taken
 
 
 def _move(

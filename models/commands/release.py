@@ -1,4 +1,4 @@
-"""`keys`, `admit`, `promote`, `rollback`: who may serve, decided and recorded."""
+"""`keys`, `admit`, `promote`, `rollback`, `retire`: who may serve, decided and recorded."""
 
 import argparse
 import getpass
@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from models.admission.admit import Admission, admit, promote, roll_back
+from models.admission.admit import Admission, admit, promote, retire, roll_back
 from models.admission.report import refusals
 from models.commands.names import model_name
 from models.commands.train import add_registry_to
@@ -37,12 +37,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--policy", choices=("clinical", "research"), default="clinical", help="research admits without a table"
     )
     admitting.add_argument("--json", action="store_true", help="the report as JSON")
-    admitting.add_argument(
-        "--key",
-        type=Path,
-        metavar="FILE",
-        help=f"private key (default {PRIVATE} beside the embedded registry, or in the data folder)",
-    )
+    _add_private_key_to(admitting)
     _add_store_to(admitting)
     admitting.set_defaults(run=run_admit)
     promoting = commands.add_parser(
@@ -58,6 +53,17 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     back.add_argument("name", type=model_name, metavar="NAME")
     _add_move_to(back)
     back.set_defaults(run=run_rollback)
+    retiring = commands.add_parser(
+        "retire",
+        help="let a version never serve again",
+        description="Ends a version's release and takes its aliases away; only another admission lets it serve again.",
+    )
+    retiring.add_argument("name", type=model_name, metavar="NAME")
+    retiring.add_argument("version", metavar="VERSION")
+    retiring.add_argument("--why", default="", metavar="TEXT", help="for the history; nothing of a patient")
+    _add_private_key_to(retiring)
+    _add_store_to(retiring)
+    retiring.set_defaults(run=run_retire)
 
 
 def _add_move_to(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +75,15 @@ def _add_move_to(parser: argparse.ArgumentParser) -> None:
         help=f"whose releases count (default {PUBLIC} beside the embedded registry, or in the data folder)",
     )
     _add_store_to(parser)
+
+
+def _add_private_key_to(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help=f"private key (default {PRIVATE} beside the embedded registry, or in the data folder)",
+    )
 
 
 def _add_store_to(parser: argparse.ArgumentParser) -> None:
@@ -101,9 +116,7 @@ def run_admit(chosen: argparse.Namespace) -> None:
         alias=chosen.alias,
         champion=chosen.alias or "champion",
     )
-    report = admit(
-        admission, registry, store, PrivateKey.read(chosen.key or folder_of(registry, chosen.data) / PRIVATE)
-    )
+    report = admit(admission, registry, store, _private_key(chosen, registry))
     if chosen.json:
         sys.stdout.write(dumps(report).decode())
     else:
@@ -126,6 +139,19 @@ def run_rollback(chosen: argparse.Namespace) -> None:
     registry, store = _opened(chosen)
     version = roll_back(chosen.name, chosen.alias, _who(chosen), registry, store, _keys(chosen, registry))
     print(f"{chosen.alias} of {chosen.name} is version {version} again")
+
+
+def run_retire(chosen: argparse.Namespace) -> None:
+    """Ends the release, and says which aliases went with it."""
+    registry, store = _opened(chosen)
+    key = _private_key(chosen, registry)
+    taken = retire(chosen.name, chosen.version, chosen.why, _who(chosen), registry, store, key)
+    told = f"; it was {', '.join(taken)}" if taken else ""
+    print(f"version {chosen.version} of {chosen.name} is retired{told}")
+
+
+def _private_key(chosen: argparse.Namespace, registry: Registry) -> PrivateKey:
+    return PrivateKey.read(chosen.key or folder_of(registry, chosen.data) / PRIVATE)
 
 
 def _opened(chosen: argparse.Namespace) -> tuple[Registry, ReleaseStore]:

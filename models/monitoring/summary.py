@@ -75,11 +75,12 @@ def monitored(name: str, version: str, digest: str, spreads: Spreads | None, sto
         tuple(inputs),
         tuple(predictions),
         spreads is not None,
-        _live(store.pairs(digest)),
+        live_of(store.pairs(digest)),
     )
 
 
-def _live(pairs: Sequence[Pair]) -> Live | None:
+def live_of(pairs: Sequence[Pair]) -> Live | None:
+    """Performance of one version on reported outcomes; None where there are none."""
     if not pairs:
         return None
     event = np.array([pair.outcome.event for pair in pairs])

@@ -122,6 +122,11 @@ class Registry:
         with self._calls(name, version) as client:
             client.set_registered_model_alias(name, alias, version)
 
+    def unalias(self, name: str, alias: str) -> None:
+        """Takes an alias away; nothing happens where the model has none of that name."""
+        with self._calls(name) as client:
+            client.delete_registered_model_alias(name, alias)
+
     def pointed(self, alias: str) -> dict[str, str | None]:
         """Version of the alias of every model there is, None where it has none; one search call, made for polling."""
         with self._calls() as client:

@@ -2,7 +2,7 @@
 
 from models.releases.event import Event, EventKind
 from models.releases.keys import PrivateKey, PublicKeys, make_keys
-from models.releases.release import Golden, Release, SignedRelease
+from models.releases.release import Golden, Release, Retirement, SignedRelease
 from models.releases.store import ReleaseStore
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "PublicKeys",
     "Release",
     "ReleaseStore",
+    "Retirement",
     "SignedRelease",
     "make_keys",
 ]

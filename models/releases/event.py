@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-EventKind = Literal["admitted", "refused", "promoted", "rolled back", "serves", "stopped", "trouble"]
-"""The first four are done by people; the last three a service says of itself.
+EventKind = Literal["admitted", "refused", "promoted", "rolled back", "retired", "serves", "stopped", "trouble"]
+"""The first five are done by people; the last three a service says of itself.
 
 `refused`: by a gate of the admission. `serves`: it answers from now on. `stopped`: it does not any more.
 `trouble`: it was to serve and does not, see `detail`.

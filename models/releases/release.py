@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from models.errors import BadRelease, BrokenFile
+from models.errors import BadRelease, BrokenFile, Retired
 from models.plain import dumps, from_plain, loads
 from models.releases.keys import PrivateKey, PublicKeys
 
@@ -70,6 +70,26 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Retirement:
+    """That a version must not serve any more, signed like the release that it ends."""
+
+    name: str
+    version: str
+    digest: str
+    """Of the version."""
+    why: str
+    retired_at: str
+    """ISO 8601, UTC."""
+    retired_by: str
+    format: Literal["radresponse-retirement-1"] = "radresponse-retirement-1"
+
+    def signed(self, key: PrivateKey) -> "SignedRelease":
+        """As it goes into the store, after the release that it ends."""
+        content = dumps(self)
+        return SignedRelease(self.name, self.version, content, key.sign(content), key.identity)
+
+
+@dataclass(frozen=True, slots=True)
 class SignedRelease:
     """A release as the store has it: bytes, to be believed once their signature is."""
 
@@ -81,20 +101,48 @@ class SignedRelease:
     key: str
     """Identity of the key that signed it."""
 
+    @property
+    def unverified(self) -> Release:
+        """The release as it stands there, believed by nobody yet; raises BrokenFile where it is none."""
+        return from_plain(Release, loads(self.content, place="release"), place="release")
+
+    @property
+    def retirement(self) -> Retirement | None:
+        """Where it is the end of a release; not verified."""
+        return retirement_of(self.content)
+
     def verified(self, keys: PublicKeys) -> Release:
         """The release, once one of the known keys is seen to have signed it.
 
         Raises:
+            Retired: It is the end of one.
             BadRelease: No known key did, or it is a release of something else.
         """
         keys.verify(self.content, self.signature)
         try:
-            release = from_plain(Release, loads(self.content, place="release"), place="release")
+            if (ended := self.retirement) is not None:
+                raise Retired(
+                    f"version {self.version} was retired by {ended.retired_by} at {ended.retired_at}"
+                    f"{': ' if ended.why else ''}{ended.why}; wanted another admission"
+                )
+            release = self.unverified
         except BrokenFile as error:
             raise BadRelease(f"the release cannot be read: {error}") from error
         if (release.name, release.version) != (self.name, self.version):
             raise BadRelease("the release was signed for another model or version")
         return release
+
+
+def retirement_of(content: bytes) -> Retirement | None:
+    """What a signed content says where it is the end of a release, not verified.
+
+    Raises:
+        BrokenFile: It is neither that nor a release.
+    """
+    told = loads(content, place="release")
+    if not isinstance(told, dict) or told.get("format") != "radresponse-retirement-1":
+        return None
+    return from_plain(Retirement, told, place="retirement")
 
 
 def now() -> str:

@@ -126,6 +126,25 @@ def test_a_version_is_admitted_promoted_and_rolled_back(
         ("admitted", "2"), ("promoted", "2"), ("rolled back", "1"),
     ]  # fmt: skip
 
+    # Retired, it has no alias and gets none; what was admitted anew may serve again.
+    capsys.readouterr()
+    assert desk.run("promote", "story", "1", "--alias", "challenger") == 0
+    assert desk.run("retire", "story", "1", "--why", "it was taught by mistake") == 0
+    assert "is retired; it was challenger, champion" in capsys.readouterr().out
+    assert desk.registry.aliased("champion") == desk.registry.aliased("challenger") == []
+    assert desk.run("promote", "story", "1") == 2
+    assert "version 1 was retired by a test" in (told := capsys.readouterr().err)
+    assert "it was taught by mistake; wanted another admission" in told
+    assert desk.run("retire", "story", "1") == 2
+    assert "was retired by a test" in capsys.readouterr().err
+    assert desk.run("retire", "story", "9") == 2
+    assert "never admitted" in capsys.readouterr().err
+    assert desk.run("admit", "models:/story/1", "--evaluate", str(held_out), "--alias", "champion") == 0
+    assert ("story", "1") in desk.registry.aliased("champion")
+    last = [(event.kind, event.detail) for event in desk.store.events("story")][-3:]
+    assert [kind for kind, _ in last] == ["retired", "admitted", "promoted"]
+    assert last[0][1] == "it was taught by mistake"
+
 
 def classifier_of_noise() -> object:
     import xgboost  # noqa: PLC0415

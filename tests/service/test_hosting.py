@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 from builders.registry import AGE, CT, SEX, facts_of, fit, write
-from builders.releases import keys_of, put, release, store_of
+from builders.releases import keys_of, private_key, put, release, store_of
 
+from models.admission.admit import retire
 from models.errors import ModelNotFound
 from models.families.columns import ColumnSpec
 from models.package import write_version
 from models.registry import Registry
-from models.releases import ReleaseStore
+from models.releases import PrivateKey, ReleaseStore, Retirement, make_keys
 from service.hosting import Host
 
 NAME = "progression-age"
@@ -428,3 +429,54 @@ def test_a_full_disk_is_told_and_what_serves_goes_on(registry: Registry, tmp_pat
         registry.alias(NAME, "1", "champion")
         host.poll()
         assert not host.troubles
+
+
+def test_a_retired_version_stops_serving_and_does_not_come_back(registry: Registry, tmp_path: Path) -> None:
+    put(registry, write(tmp_path / "v2", NAME, seed=2), NAME)
+    folder = tmp_path / "models"
+    with hosting(registry, folder) as host:
+        assert served(host)[NAME] == "2"
+        retire(NAME, "2", "why", "a test", registry, store_of(registry), private_key(registry))
+        until(lambda: NAME not in served(host))
+        registry.alias(NAME, "2", "champion")  # by somebody who may write to the registry, and no more
+        until(lambda: bool(host.serving.troubled.get(NAME)))
+        assert "version 2 was retired by a test" in host.serving.troubled[NAME].trouble
+        assert host.serving.troubled[NAME].reason == "RETIRED"
+        registry.alias(NAME, "1", "champion")
+        until(lambda: served(host).get(NAME) == "1")
+
+
+def test_a_version_that_is_retired_while_the_registry_is_away_serves_no_more(
+    registry: Registry, tmp_path: Path
+) -> None:
+    folder = tmp_path / "models"
+    with hosting(registry, folder) as host:
+        assert served(host)[NAME] == "1"
+    store, key = store_of(registry), private_key(registry)
+    signed = store.newest(NAME, "1")
+    assert signed is not None
+    digest = signed.unverified.digest
+    store.add(Retirement(NAME, "1", digest, "", "2026-01-01T00:00:00+00:00", "a test").signed(key))
+    away = Registry(DEAD)
+    host = Host(away, folder, store, keys_of(registry), poll_seconds=0.1)
+    host.start()
+    try:
+        assert NAME not in served(host) and len(served(host)) == 3
+        assert "retired" in host.serving.troubled[NAME].trouble
+    finally:
+        host.stop()
+
+
+def test_nobody_without_a_key_retires_a_version(registry: Registry, tmp_path: Path) -> None:
+    make_keys(tmp_path / "stranger")
+    stranger = PrivateKey.read(tmp_path / "stranger" / "release.key")
+    store = store_of(registry)
+    signed = store.newest(NAME, "1")
+    assert signed is not None
+    with hosting(registry, tmp_path / "models") as host:
+        store.add(
+            Retirement(NAME, "1", signed.unverified.digest, "", "2026-01-01T00:00:00+00:00", "x").signed(stranger)
+        )
+        until(lambda: bool(host.serving.get(NAME).trouble))
+        assert "no key that this service knows signed" in host.serving.get(NAME).trouble
+        assert served(host)[NAME] == "1"
