@@ -101,7 +101,7 @@ class Load:
                     ]
                 except Exception as error:
                     self.failures.append(str(error))
-                self._stop.wait(0.05)
+                self._stop.wait(0.1)
 
 
 def numbers(client: Client) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""What is said of a challenger beside the champion: figures against numpy and scipy, and the command as people read it."""
+"""What is said of a challenger beside the champion: figures against numpy and scipy, the command as people read it."""
 
 import json
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_figures_are_those_of_numpy_and_scipy(tmp_path: Path) -> None:
     )
     ours[0], theirs[0] = 0.4, 0.7
     first, second = sorted(agreements(store.beside()), key=lambda one: -one.patients)
-    figures = {name: estimate for name, estimate in first.figures}
+    figures = dict(first.figures)
     assert (first.patients, first.champion, first.challenger, first.day) == (60, "1", "2", 0)
     assert figures["mean_difference"].value == pytest.approx(np.mean(theirs - ours))
     assert figures["mean_absolute_difference"].value == pytest.approx(np.mean(np.abs(theirs - ours)))
@@ -90,7 +90,7 @@ def test_the_command_says_how_a_challenger_does(tmp_path: Path, capsys: pytest.C
     digest = load_model(tmp_path / "v2", NAME, "2").digest
     asked = ["shadow-report", "--data", str(tmp_path), "--registry", registry.uri]
     assert main(asked) == 2
-    assert "no such" in capsys.readouterr().err or True
+    assert "there is no such store" in capsys.readouterr().err
     store = MonitoringStore(sqlite_uri(tmp_path / "monitoring.db"))
     assert store.beside() == ()
     assert main(asked) == 0
