@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 BENCHMARKS = ("serving", "coverage", "models", "effects", "radiomics", "audit", "promises", "embedding", "encoder")
-INSTALLING = ("peers",)
+INSTALLING = ("peers", "registry")
 OUT = Path("build/bench")
 
 

@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Sequence
 
 import grpc
 
@@ -22,6 +23,11 @@ async def load(address: str, method: str, callers: int, seconds: float, request:
         started = time.perf_counter()
         spent = await asyncio.gather(*(_call_on(call, request, started + seconds) for _ in range(callers)))
         elapsed = time.perf_counter() - started
+    return figures_of(spent, elapsed)
+
+
+def figures_of(spent: Sequence[Sequence[float]], elapsed: float) -> dict[str, float]:
+    """Of the seconds that each caller's calls took."""
     took = sorted(one for of_caller in spent for one in of_caller)
     return {
         "calls": len(took),
