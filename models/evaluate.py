@@ -13,7 +13,7 @@ from models.effects.compare import Comparing, compare_therapies
 from models.errors import BadCohort
 from models.evaluation import patient_draws
 from models.evaluation_report import Choice, EvaluationReport, Sizes
-from models.families.all import FAMILIES, family_of
+from models.families.all import TRIED, family_of
 from models.families.columns import THERAPY
 from models.families.screening import MOST_COLUMNS
 from models.families.target import OutcomeTarget, ProgressionTarget, Task
@@ -38,7 +38,7 @@ class Evaluating:
     folds: int = 5
     seed: int = 0
     families: tuple[str, ...] = ()
-    """By name; all of the task where empty."""
+    """By name; those that are tried unasked where empty."""
     reference: str | None = None
     """The therapy that the others are compared against; None where none are."""
     horizons: tuple[float, ...] = ()
@@ -58,7 +58,7 @@ def evaluate(request: TableRequest, how: Evaluating) -> EvaluationReport:
         Leak: A column knows the outcome or the patient, or a patient would be in two folds.
         BadSignature: No such family for the task.
     """
-    families = how.families or tuple(name for task, name in FAMILIES if task == request.task)
+    families = how.families or tuple(name for task, name in TRIED if task == request.task)
     for name in families:
         family_of(request.task, name)
     table = read_patients(request)

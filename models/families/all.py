@@ -1,22 +1,29 @@
-"""Every family, by task and by its name on the command line."""
+"""Every family, by task and by its name on the command line, and which of them are tried unasked."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from models.errors import BadSignature
+from models.families.aft_progression import AcceleratedProgression
 from models.families.cox_progression import CoxProgression
 from models.families.family import Family
 from models.families.fusion import Fusion
 from models.families.target import Task
 from models.families.xgboost_outcome import XGBoostOutcome
 
-_EVERY: tuple[Family, ...] = (
+_TRIED: tuple[Family, ...] = (
     XGBoostOutcome(),
     CoxProgression(),
     Fusion("outcome"),
     Fusion("progression"),
 )
-FAMILIES: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _EVERY})
+_NAMED: tuple[Family, ...] = (
+    AcceleratedProgression("weibull", "extreme"),
+    AcceleratedProgression("log_normal", "normal"),
+)
+FAMILIES: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED + _NAMED})
+TRIED: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED})
+"""What an evaluation tries where no family is named; the others cost time, and are for those who ask for them."""
 
 
 def family_of(task: Task, name: str) -> Family:

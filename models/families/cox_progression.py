@@ -8,17 +8,14 @@ import numpy as np
 import pandas as pd
 
 from features.types import Floats
-from models.applicability import Cohort, describe_cohort
-from models.calibration import Calibration
+from models.applicability import Cohort
 from models.errors import BadCohort, BrokenFile
 from models.families.bootstrap import draws, folds
 from models.families.columns import ColumnSpec
-from models.families.design import DesignMatrix
 from models.families.family import REPLICATES, Check, Fitted, ProgressionScores
-from models.families.horizon import days, interpolate
-from models.families.preparation import meet_therapy, prepare, screen
+from models.families.hazard_plan import plan, progression_of
+from models.families.horizon import interpolate
 from models.families.recipe import Recipe
-from models.families.scans import needed_scans
 from models.families.screening import MOST_COLUMNS
 from models.families.target import ProgressionTarget, Target, Task
 from models.plain import dumps, from_plain, loads
@@ -26,11 +23,6 @@ from models.plain import dumps, from_plain, loads
 FILE = "cox.json"
 _PENALTIES = (0.03, 0.1, 0.3)
 _FOLDS = 3
-_MOST_SCREENED = 24
-_EVENTS_PER_COLUMN = 8
-_MOST_MEETING_THERAPY = 4
-_HEAVIER = 2.0
-"""Interactions are held closer to 0 than what they interact: therapies differ little until the data say more."""
 _STEEPEST = 30.0
 """Largest log-hazard ratio to the average patient that is answered."""
 _METHOD = (
@@ -119,14 +111,10 @@ class CoxProgression:
         check: Check = lambda: None,
     ) -> Fitted:
         """See `Family.fit`."""
-        if not isinstance(target, ProgressionTarget):
-            raise BadCohort("cox learns a time to progression; the target is an outcome")
+        target = progression_of(target, self.name, late_entry=False)
         generator = np.random.default_rng(seed)
-        bearable = max(1, int(target.event.sum()) // _EVENTS_PER_COLUMN)
-        prepared = screen(prepare(table, target, columns), target, min(_MOST_SCREENED, bearable))
-        design = meet_therapy(prepared, target, _MOST_MEETING_THERAPY)
-        X, time_days = DesignMatrix(design).apply(prepared.rows), days(target)
-        heavier = np.array([_HEAVIER if term.kind == "interaction" else 1.0 for term in design.terms])
+        planned = plan(table, target, columns)
+        X, time_days, heavier = planned.X, planned.time_days, planned.heavier
         penalty = _penalty(X, target, heavier, generator, check)
         spread = []
         for counts in draws(target, replicates, generator):
@@ -135,27 +123,14 @@ class CoxProgression:
             drawn = np.repeat(np.arange(counts.size), counts.astype(np.intp))
             spread.append(_on_days(fit_hazards(X[drawn], target.take(drawn), penalty * heavier, generator), time_days))
         engine = CoxEngine(CoxFile(fit_hazards(X, target, penalty * heavier), tuple(spread)), time_days)
-        recipe = Recipe(
-            family=self.name,
-            task=self.task,
-            columns=prepared.columns,
-            therapies=prepared.therapies,
-            design=design,
-            calibration=Calibration(),
-            time_days=time_days,
-            replicates=replicates,
-            needed_scans=needed_scans(prepared.columns, prepared.rows),
-            centre=(0.0,) * (len(prepared.columns) + 1),
-            architecture=None,
-            method=_METHOD.format(
-                penalty=penalty,
-                folds=_FOLDS,
-                columns=len(design.terms),
-                most=MOST_COLUMNS,
-                products=sum(term.kind == "interaction" for term in design.terms),
-            ),
+        method = _METHOD.format(
+            penalty=penalty,
+            folds=_FOLDS,
+            columns=len(planned.design.terms),
+            most=MOST_COLUMNS,
+            products=planned.products,
         )
-        return Fitted.centred(recipe, engine, describe_cohort(design, prepared.rows, generator), prepared.rows)
+        return planned.fitted(self.name, engine, generator, replicates=replicates, method=method)
 
     def load(self, recipe: Recipe, files: Mapping[str, bytes], cohort: Cohort) -> Fitted:
         """See `Family.load`."""

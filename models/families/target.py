@@ -49,12 +49,22 @@ class ProgressionTarget:
 
     time_days: Floats
     event: Bools
+    entry_days: Floats | None = None
+    """Day from which each patient was watched, (n,), at least 0 and before `time_days`; None where all were from day 0.
+
+    Who progressed before entry is not among the patients (left truncation): without it, early hazards look too low.
+    """
 
     def __post_init__(self) -> None:
         if self.time_days.shape != self.event.shape:
             raise BadCohort(f"{self.time_days.shape[0]} times and {self.event.shape[0]} events")
         if not (np.isfinite(self.time_days).all() and (self.time_days > 0).all()):
             raise BadCohort("a time to progression is not a finite number above 0")
+        if self.entry_days is not None:
+            if self.entry_days.shape != self.time_days.shape:
+                raise BadCohort(f"{self.time_days.shape[0]} times and {self.entry_days.shape[0]} entries")
+            if not ((self.entry_days >= 0) & (self.entry_days < self.time_days)).all():
+                raise BadCohort("an entry is not a finite number of days, at least 0 and before the time")
 
     def require_enough(self) -> None:
         """Raises BadCohort when there are too few patients or events."""
@@ -69,7 +79,8 @@ class ProgressionTarget:
 
     def take(self, rows: NDArray[np.intp]) -> "ProgressionTarget":
         """The target of some patients."""
-        return ProgressionTarget(self.time_days[rows], self.event[rows])
+        entry = None if self.entry_days is None else self.entry_days[rows]
+        return ProgressionTarget(self.time_days[rows], self.event[rows], entry)
 
 
 Target = OutcomeTarget | ProgressionTarget
