@@ -10,6 +10,7 @@ from models.families.family import Family
 from models.families.fusion import Fusion
 from models.families.target import Task
 from models.families.xgboost_outcome import XGBoostOutcome
+from models.families.xgboost_progression import XGBoostProgression
 
 _TRIED: tuple[Family, ...] = (
     XGBoostOutcome(),
@@ -20,6 +21,8 @@ _TRIED: tuple[Family, ...] = (
 _NAMED: tuple[Family, ...] = (
     AcceleratedProgression("weibull", "extreme"),
     AcceleratedProgression("log_normal", "normal"),
+    XGBoostProgression("xgboost_cox", "survival:cox"),
+    XGBoostProgression("xgboost_aft", "survival:aft"),
 )
 FAMILIES: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED + _NAMED})
 TRIED: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED})

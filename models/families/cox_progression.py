@@ -11,6 +11,7 @@ from features.types import Floats
 from models.applicability import Cohort
 from models.errors import BadCohort, BrokenFile
 from models.families.bootstrap import draws, folds
+from models.families.breslow import partial_log_likelihood
 from models.families.columns import ColumnSpec
 from models.families.family import REPLICATES, Check, Fitted, ProgressionScores
 from models.families.hazard_plan import plan, progression_of
@@ -23,7 +24,7 @@ from models.plain import dumps, from_plain, loads
 FILE = "cox.json"
 _PENALTIES = (0.03, 0.1, 0.3)
 _FOLDS = 3
-_STEEPEST = 30.0
+STEEPEST = 30.0
 """Largest log-hazard ratio to the average patient that is answered."""
 _METHOD = (
     "Cox's proportional hazards (lifelines, Efron's ties) with a ridge penalty of {penalty}, chosen by {folds} inner "
@@ -79,7 +80,7 @@ class CoxEngine:
 
     def score(self, X: Floats) -> ProgressionScores:
         """Cumulative hazards at the recipe's days."""
-        ratio = np.exp(np.clip(self.log_ratio(X), -_STEEPEST, _STEEPEST))
+        ratio = np.exp(np.clip(self.log_ratio(X), -STEEPEST, STEEPEST))
         hazard = ratio[:, :, None] * self._baselines[:, None, :]
         return ProgressionScores(hazard[0], hazard[1:])
 
@@ -121,7 +122,7 @@ class CoxProgression:
             check()
             # Rows stand as often as drawn: lifelines' weights leave its penalty and its scaling unweighted.
             drawn = np.repeat(np.arange(counts.size), counts.astype(np.intp))
-            spread.append(_on_days(fit_hazards(X[drawn], target.take(drawn), penalty * heavier, generator), time_days))
+            spread.append(on_days(fit_hazards(X[drawn], target.take(drawn), penalty * heavier, generator), time_days))
         engine = CoxEngine(CoxFile(fit_hazards(X, target, penalty * heavier), tuple(spread)), time_days)
         method = _METHOD.format(
             penalty=penalty,
@@ -198,20 +199,12 @@ def _penalty(
         for index, penalty in enumerate(_PENALTIES):
             check()
             risk = X @ np.array(fit_hazards(X[seen], target.take(seen), penalty * heavier).coefficients)
-            gain[index] += _partial_log_likelihood(risk, target)
-            gain[index] -= _partial_log_likelihood(risk[seen], target.take(seen))
+            gain[index] += partial_log_likelihood(risk, target)
+            gain[index] -= partial_log_likelihood(risk[seen], target.take(seen))
     return _PENALTIES[int(np.argmax(gain))]
 
 
-def _partial_log_likelihood(risk: Floats, target: ProgressionTarget) -> float:
-    order = np.argsort(-target.time_days, kind="stable")
-    time, event, ordered = target.time_days[order], target.event[order], risk[order]
-    last = np.searchsorted(-time, -time, side="right") - 1
-    at_risk = np.logaddexp.accumulate(ordered)[last]
-    return float((ordered - at_risk)[event].sum())
-
-
-def _on_days(hazards: Hazards, time_days: tuple[int, ...]) -> Hazards:
+def on_days(hazards: Hazards, time_days: tuple[int, ...]) -> Hazards:
     """A replicate needs its baseline only where the curve is given."""
     baseline = interpolate(time_days, np.array(hazards.days), np.array(hazards.baseline))
     return Hazards(hazards.coefficients, hazards.centre, tuple(map(float, time_days)), tuple(baseline.tolist()))

@@ -14,14 +14,13 @@ from models.families.columns import ColumnSpec
 from models.families.design import Design, DesignMatrix
 from models.families.family import Engine, Fitted
 from models.families.horizon import days
-from models.families.preparation import Prepared, meet_therapy, prepare, screen
+from models.families.preparation import MOST_MEETING_THERAPY, Prepared, bearable_of_trees, meet_therapy, prepare, screen
 from models.families.recipe import Recipe
 from models.families.scans import needed_scans
 from models.families.target import ProgressionTarget, Target
 
 _MOST_SCREENED = 24
 _EVENTS_PER_COLUMN = 8
-_MOST_MEETING_THERAPY = 4
 _HEAVIER = 2.0
 """Interactions are held closer to 0 than what they interact: therapies differ little until the data say more."""
 
@@ -91,7 +90,20 @@ def plan(table: pd.DataFrame, target: ProgressionTarget, columns: Sequence[Colum
         BadCohort: Too few patients or events, or no usable column.
     """
     bearable = max(1, int(target.event.sum()) // _EVENTS_PER_COLUMN)
-    prepared = screen(prepare(table, target, columns), target, min(_MOST_SCREENED, bearable))
-    design = meet_therapy(prepared, target, _MOST_MEETING_THERAPY)
+    return _plan(table, target, columns, min(_MOST_SCREENED, bearable))
+
+
+def plan_of_trees(table: pd.DataFrame, target: ProgressionTarget, columns: Sequence[ColumnSpec]) -> HazardPlan:
+    """The same for trees, which bear more columns.
+
+    Raises:
+        BadCohort: As `plan`.
+    """
+    return _plan(table, target, columns, bearable_of_trees(target.event.size))
+
+
+def _plan(table: pd.DataFrame, target: ProgressionTarget, columns: Sequence[ColumnSpec], most: int) -> HazardPlan:
+    prepared = screen(prepare(table, target, columns), target, most)
+    design = meet_therapy(prepared, target, MOST_MEETING_THERAPY)
     heavier = np.array([_HEAVIER if term.kind == "interaction" else 1.0 for term in design.terms])
     return HazardPlan(prepared, design, DesignMatrix(design).apply(prepared.rows), days(target), heavier)
