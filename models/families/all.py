@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from models.errors import BadSignature
 from models.families.aft_progression import AcceleratedProgression
+from models.families.cox_net import CoxNet
 from models.families.cox_progression import CoxProgression
 from models.families.family import Family
 from models.families.fusion import Fusion
@@ -21,12 +22,24 @@ _TRIED: tuple[Family, ...] = (
 _NAMED: tuple[Family, ...] = (
     AcceleratedProgression("weibull", "extreme"),
     AcceleratedProgression("log_normal", "normal"),
+    CoxNet(),
     XGBoostProgression("xgboost_cox", "survival:cox"),
     XGBoostProgression("xgboost_aft", "survival:aft"),
 )
 FAMILIES: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED + _NAMED})
 TRIED: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED})
 """What an evaluation tries where no family is named; the others cost time, and are for those who ask for them."""
+
+
+def stratified(family: Family, column: str) -> Family:
+    """The same family, with a baseline for each value of a column.
+
+    Raises:
+        BadSignature: The family knows no strata.
+    """
+    if not isinstance(family, CoxNet):
+        raise BadSignature(f"{family.name} knows no strata; {CoxNet.name} does")
+    return CoxNet(column)
 
 
 def family_of(task: Task, name: str) -> Family:
