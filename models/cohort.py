@@ -67,6 +67,8 @@ class Patient:
     time_days: float | None
     event: bool | None
     site: str | None
+    entry_days: float | None = None
+    """Day from which the patient was watched; None for day 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,11 @@ class Cohort:
         """What is learned, of a cohort whose labels are all known."""
         if task == "outcome":
             return OutcomeTarget(np.array([patient.outcome for patient in self.patients], dtype=np.float64))
+        entry = [patient.entry_days for patient in self.patients]
         return ProgressionTarget(
             np.array([patient.time_days for patient in self.patients], dtype=np.float64),
             np.array([patient.event for patient in self.patients], dtype=np.bool_),
+            None if set(entry) <= {None} else np.array([day or 0.0 for day in entry], dtype=np.float64),
         )
 
 

@@ -13,7 +13,7 @@ from models.effects.compare import Comparing, compare_therapies
 from models.errors import BadCohort
 from models.evaluation import patient_draws
 from models.evaluation_report import Choice, EvaluationReport, Sizes
-from models.families.all import TRIED, family_of
+from models.families.all import TRIED, family_of, stratified
 from models.families.columns import THERAPY
 from models.families.screening import MOST_COLUMNS
 from models.families.target import OutcomeTarget, ProgressionTarget, Task
@@ -110,7 +110,8 @@ def compared(table: PatientTable, how: Evaluating) -> tuple[Comparison, ...]:
     Raises:
         BadCohort: There is no therapy column, nobody got the reference, or everybody did.
     """
-    if how.reference is None and THERAPY not in table.frame.columns:
+    late = isinstance(table.target, ProgressionTarget) and table.target.entry_days is not None
+    if late or (how.reference is None and THERAPY not in table.frame.columns):
         return ()
     if how.reference is None or THERAPY not in table.frame.columns:
         raise BadCohort("wanted a therapy column and the reference among its values, or neither")
@@ -123,7 +124,8 @@ def compared(table: PatientTable, how: Evaluating) -> tuple[Comparison, ...]:
 
 def of_families(task: Task, families: tuple[str, ...], table: PatientTable, seed: int) -> dict[str, Predictor]:
     """Our own, by name."""
-    return {name: OfFamily(family_of(task, name), table.columns, seed) for name in families}
+    of = {name: stratified(family_of(task, name), table.strata) for name in families}
+    return {name: OfFamily(family, table.columns, seed) for name, family in of.items()}
 
 
 def _beside(task: Task, table: PatientTable, predictors: Mapping[str, Predictor], seed: int) -> dict[str, Predictor]:

@@ -31,12 +31,14 @@ TRIED: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name
 """What an evaluation tries where no family is named; the others cost time, and are for those who ask for them."""
 
 
-def stratified(family: Family, column: str) -> Family:
-    """The same family, with a baseline for each value of a column.
+def stratified(family: Family, column: str | None) -> Family:
+    """The same family, with a baseline for each value of a column; as it is for None.
 
     Raises:
         BadSignature: The family knows no strata.
     """
+    if column is None:
+        return family
     if not isinstance(family, CoxNet):
         raise BadSignature(f"{family.name} knows no strata; {CoxNet.name} does")
     return CoxNet(column)

@@ -46,6 +46,22 @@ def times(words: pd.Series, header: str, rows: pd.Series) -> Floats:
     return values
 
 
+def entries(words: pd.Series, header: str, rows: pd.Series, until: Floats) -> Floats:
+    """Times from which patients were watched, at least 0 and before their own `until`, (n,).
+
+    Raises:
+        BadCohort: A cell that is empty or is no such time, with its row.
+    """
+    values = pd.to_numeric(words, errors="coerce").to_numpy(dtype=np.float64)
+    for index, value in enumerate(values):
+        if not 0 <= value < until[index]:  # nor is NaN
+            seen = f"{value:g}" if np.isfinite(value) else "no finite number"
+            raise bad_cell(
+                header, int(rows.iloc[index]), seen, "a time of at least 0 and before the patient's own time"
+            )
+    return values
+
+
 def require_learnable(target: Target, header: str) -> None:
     """Refuses a label that nothing can be learned from.
 
