@@ -69,6 +69,8 @@ class Patient:
     site: str | None
     entry_days: float | None = None
     """Day from which the patient was watched; None for day 0."""
+    grade: int | None = None
+    """Best response as an index in `GRADES`, where it was recorded beside the outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,11 @@ class Cohort:
     def target(self, task: Task) -> Target:
         """What is learned, of a cohort whose labels are all known."""
         if task == "outcome":
-            return OutcomeTarget(np.array([patient.outcome for patient in self.patients], dtype=np.float64))
+            grades = [patient.grade for patient in self.patients if patient.grade is not None]
+            return OutcomeTarget(
+                np.array([patient.outcome for patient in self.patients], dtype=np.float64),
+                np.array(grades, dtype=np.float64) if len(grades) == len(self.patients) else None,
+            )
         entry = [patient.entry_days for patient in self.patients]
         return ProgressionTarget(
             np.array([patient.time_days for patient in self.patients], dtype=np.float64),

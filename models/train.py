@@ -23,6 +23,7 @@ from models.families.columns import ColumnSpec
 from models.families.family import Family, Fitted
 from models.families.target import Bools, ProgressionTarget, Task
 from models.figures import Figure, figures, subgroups, subgroups_of
+from models.grades import grade_figures
 from models.leakage.columns import refuse_leaks
 from models.leakage.plausibility import implausible
 from models.manifest import Evidence, Facts, Metric
@@ -198,6 +199,7 @@ def fit(
         comparisons=()
         if late
         else population_evidence(table.frame, table.columns, target, cohort.facts.evidence, seed=training.seed),
+        grades=grade_figures(validation.fits, table.frame, target),
         accepted_score=training.accept_score,
     )
     return report, fitted

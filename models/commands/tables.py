@@ -25,7 +25,7 @@ def times(text: str) -> tuple[float, ...]:
 
 def add_table_to(parser: Arguments) -> None:
     """Declares what the columns of a table mean."""
-    parser.add_argument("--outcome", metavar="COL", help="response: 1 or 0, yes or no")
+    parser.add_argument("--outcome", metavar="COL", help="response: 1 or 0, yes or no; or CR, PR, SD, PD")
     parser.add_argument("--time", metavar="COL", help="time to the event or to censoring, above 0")
     parser.add_argument("--event", metavar="COL", help="1 where the event was seen, 0 where censored")
     parser.add_argument(

@@ -9,6 +9,7 @@ from models.families.cox_net import CoxNet
 from models.families.cox_progression import CoxProgression
 from models.families.family import Family
 from models.families.fusion import Fusion
+from models.families.ordinal_outcome import OrdinalOutcome
 from models.families.target import Task
 from models.families.xgboost_outcome import XGBoostOutcome
 from models.families.xgboost_progression import XGBoostProgression
@@ -25,6 +26,7 @@ _NAMED: tuple[Family, ...] = (
     CoxNet(),
     XGBoostProgression("xgboost_cox", "survival:cox"),
     XGBoostProgression("xgboost_aft", "survival:aft"),
+    OrdinalOutcome(),
 )
 FAMILIES: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED + _NAMED})
 TRIED: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED})

@@ -11,6 +11,10 @@ from models.errors import BadCohort
 
 Task = Literal["outcome", "progression"]
 Bools = NDArray[np.bool_]
+GRADES = ("PD", "SD", "PR", "CR")
+"""Best overall response from worst to best. Source: RECIST 1.1, Eisenhauer et al., Eur J Cancer 45 (2009) 228."""
+FIRST_RESPONSE = GRADES.index("PR")
+"""Partial and complete response are response."""
 FEWEST_PATIENTS = 20
 FEWEST_EVENTS = 5
 """Of either class, or of events: below it nothing can be learned or checked."""
@@ -21,10 +25,22 @@ class OutcomeTarget:
     """Response of each patient, (n,): 1 for response, 0 for none."""
 
     response: Floats
+    grade: Floats | None = None
+    """Index in `GRADES` of each patient's best response, (n,); None where only response was recorded."""
 
     def __post_init__(self) -> None:
         if not np.isin(self.response, (0.0, 1.0)).all():
             raise BadCohort("an outcome is neither 0 nor 1")
+        if self.grade is None:
+            return
+        known = self.grade.shape == self.response.shape and np.isin(self.grade, np.arange(len(GRADES))).all()
+        if not known or not np.array_equal(self.grade >= FIRST_RESPONSE, self.response > 0):
+            raise BadCohort(f"a grade of response is none of {', '.join(GRADES)}, or is another than the response")
+
+    @classmethod
+    def of_grades(cls, grade: Floats) -> "OutcomeTarget":
+        """From the best response of each patient, as an index in `GRADES`."""
+        return cls((grade >= FIRST_RESPONSE).astype(np.float64), grade)
 
     def require_enough(self) -> None:
         """Raises BadCohort when there are too few patients of either class."""
@@ -40,7 +56,7 @@ class OutcomeTarget:
 
     def take(self, rows: NDArray[np.intp]) -> "OutcomeTarget":
         """The target of some patients."""
-        return OutcomeTarget(self.response[rows])
+        return OutcomeTarget(self.response[rows], None if self.grade is None else self.grade[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,6 +17,7 @@ def as_cohort(table: PatientTable) -> tuple[Cohort, FeatureTable]:
     """Patients without scans, and their features as they were given."""
     target = table.target
     late = target.entry_days if isinstance(target, ProgressionTarget) else None
+    grade = target.grade if isinstance(target, OutcomeTarget) else None
     therapies = list(table.frame[THERAPY]) if THERAPY in table.frame.columns else [None] * len(table.rows)
     patients = tuple(
         Patient(
@@ -29,6 +30,7 @@ def as_cohort(table: PatientTable) -> tuple[Cohort, FeatureTable]:
             time_days=None if isinstance(target, OutcomeTarget) else float(target.time_days[index]),
             event=None if isinstance(target, OutcomeTarget) else bool(target.event[index]),
             site=None,
+            grade=None if grade is None else int(grade[index]),
             entry_days=None if late is None else float(late[index]),
         )
         for index, row in enumerate(table.rows)

@@ -5,7 +5,7 @@ import pandas as pd
 
 from features.types import Floats
 from models.errors import BadCohort
-from models.families.target import OutcomeTarget, ProgressionTarget, Target
+from models.families.target import GRADES, OutcomeTarget, ProgressionTarget, Target
 from models.manifest_table import bad_cell
 
 _YES = frozenset({"1", "true", "yes", "y"})
@@ -27,6 +27,29 @@ def flags(words: pd.Series, header: str, rows: pd.Series) -> Floats:
         if plain not in _YES | _NO:
             raise bad_cell(header, int(rows.iloc[index]), "another value", "1 or 0 (yes or no, true or false)")
         values[index] = float(plain in _YES)
+    return values
+
+
+def holds_grades(words: pd.Series) -> bool:
+    """Whether a column holds best responses (CR, PR, SD, PD) and not flags."""
+    return any(str(word).strip().upper() in GRADES for word in words.dropna())
+
+
+def grades(words: pd.Series, header: str, rows: pd.Series) -> Floats:
+    """Index in `GRADES` of best responses, NaN for a missing cell, (n,).
+
+    Raises:
+        BadCohort: A cell that is another word, with its row.
+    """
+    values = np.full(len(words), np.nan)
+    for index, word in enumerate(words):
+        if pd.isna(word):
+            continue
+        plain = str(word).strip().upper()
+        if plain not in GRADES:
+            wanted = f"{', '.join(GRADES)}; what else stands for nothing (NE) is told by --missing"
+            raise bad_cell(header, int(rows.iloc[index]), "another value", wanted)
+        values[index] = GRADES.index(plain)
     return values
 
 

@@ -17,7 +17,7 @@ from models.leakage.patients import identifies
 from models.leakage.plausibility import implausible
 from models.manifest_table import bad_cell, read_table
 from models.tabular.kinds import model_names
-from models.tabular.labels import entries, flags, require_learnable, times
+from models.tabular.labels import entries, flags, grades, holds_grades, require_learnable, times
 
 SUBJECT = "subject"
 LATE_ENTRY = (
@@ -159,7 +159,7 @@ def read_patients(request: TableRequest) -> PatientTable:
 
 def _target(request: TableRequest, cells: pd.DataFrame, rows: pd.Series, label: np.ndarray) -> Target:
     if request.outcome is not None:
-        return OutcomeTarget(label[:, 0])
+        return (OutcomeTarget.of_grades if holds_grades(cells[request.outcome]) else OutcomeTarget)(label[:, 0])
     entry = None if request.entry is None else entries(cells[request.entry], request.entry, rows, label[:, 0])
     return ProgressionTarget(label[:, 0], label[:, 1] > 0, entry)
 
@@ -224,7 +224,9 @@ def _label_headers(request: TableRequest) -> tuple[str, ...]:
 
 def _labels(request: TableRequest, cells: pd.DataFrame, rows: pd.Series) -> np.ndarray:
     if request.outcome is not None:
-        return flags(cells[request.outcome], request.outcome, rows)[:, None]
+        words = cells[request.outcome]
+        of = grades if holds_grades(words) else flags
+        return of(words, request.outcome, rows)[:, None]
     assert request.time is not None and request.event is not None  # noqa: S101 - checked at birth
     event = flags(cells[request.event], request.event, rows)
     known = cells[request.time].where(~np.isnan(event), None)
