@@ -110,8 +110,8 @@ def compared(table: PatientTable, how: Evaluating) -> tuple[Comparison, ...]:
     Raises:
         BadCohort: There is no therapy column, nobody got the reference, or everybody did.
     """
-    late = isinstance(table.target, ProgressionTarget) and table.target.entry_days is not None
-    if late or (how.reference is None and THERAPY not in table.frame.columns):
+    known = not isinstance(table.target, ProgressionTarget) or table.target.plain
+    if not known or (how.reference is None and THERAPY not in table.frame.columns):
         return ()
     if how.reference is None or THERAPY not in table.frame.columns:
         raise BadCohort("wanted a therapy column and the reference among its values, or neither")

@@ -168,8 +168,8 @@ def fit(
         family, table.frame, target, table.columns, folds=training.folds, seed=training.seed, progress=training.progress
     )
     fitted = family.fit(table.frame, target, table.columns, seed=training.seed)
-    late = isinstance(target, ProgressionTarget) and target.entry_days is not None
-    if not late:  # held-out errors and promises would take who entered late for who lived long
+    plain = not isinstance(target, ProgressionTarget) or target.plain
+    if plain:  # else held-out errors and promises would take late entry for long life, and death for censoring
         fits = validation.fits
         fitted = assure(family, fitted, table.frame, target, table.columns, seed=training.seed, fold_fits=fits)
     recipe = fitted.recipe
@@ -196,9 +196,9 @@ def fit(
         method=recipe.method,
         profile_digest=training.profile.digest,
         encoder_identity=table.encoder if _takes(recipe.columns, EMBEDDING) else "",
-        comparisons=()
-        if late
-        else population_evidence(table.frame, table.columns, target, cohort.facts.evidence, seed=training.seed),
+        comparisons=population_evidence(table.frame, table.columns, target, cohort.facts.evidence, seed=training.seed)
+        if plain
+        else (),
         grades=grade_figures(validation.fits, table.frame, target),
         accepted_score=training.accept_score,
     )

@@ -31,6 +31,9 @@ def add_table_to(parser: Arguments) -> None:
     parser.add_argument(
         "--entry", metavar="COL", help="time from which each patient was watched (of cox_net, weibull, log_normal)"
     )
+    parser.add_argument(
+        "--competing", metavar="COL", help="1 where death came before the event, at the time (of competing)"
+    )
     parser.add_argument("--strata", metavar="COL", help="words with a baseline each, such as the site (of cox_net)")
     parser.add_argument("--therapy", metavar="COL", help="what was given")
     parser.add_argument("--groups", type=names, default=(), metavar="COL,...", help="subgroups to report")
@@ -60,6 +63,7 @@ def request_of(chosen: argparse.Namespace, path: Path) -> TableRequest:
         time=chosen.time,
         event=chosen.event,
         entry=chosen.entry,
+        competing=chosen.competing,
         strata=chosen.strata,
         therapy=chosen.therapy,
         groups=chosen.groups,

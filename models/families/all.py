@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from models.errors import BadSignature
 from models.families.aft_progression import AcceleratedProgression
+from models.families.competing_progression import CompetingProgression
 from models.families.cox_net import CoxNet
 from models.families.cox_progression import CoxProgression
 from models.families.family import Family
@@ -26,6 +27,7 @@ _NAMED: tuple[Family, ...] = (
     CoxNet(),
     XGBoostProgression("xgboost_cox", "survival:cox"),
     XGBoostProgression("xgboost_aft", "survival:aft"),
+    CompetingProgression(),
     OrdinalOutcome(),
 )
 FAMILIES: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED + _NAMED})

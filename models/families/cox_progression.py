@@ -23,7 +23,7 @@ from models.plain import dumps, from_plain, loads
 
 FILE = "cox.json"
 _PENALTIES = (0.03, 0.1, 0.3)
-_FOLDS = 3
+FOLDS = 3
 STEEPEST = 30.0
 """Largest log-hazard ratio to the average patient that is answered."""
 _METHOD = (
@@ -116,7 +116,7 @@ class CoxProgression:
         generator = np.random.default_rng(seed)
         planned = plan(table, target, columns)
         X, time_days, heavier = planned.X, planned.time_days, planned.heavier
-        penalty = _penalty(X, target, heavier, generator, check)
+        penalty = best_penalty(X, target, heavier, generator, check)
         spread = []
         for counts in draws(target, replicates, generator):
             check()
@@ -126,7 +126,7 @@ class CoxProgression:
         engine = CoxEngine(CoxFile(fit_hazards(X, target, penalty * heavier), tuple(spread)), time_days)
         method = _METHOD.format(
             penalty=penalty,
-            folds=_FOLDS,
+            folds=FOLDS,
             columns=len(planned.design.terms),
             most=MOST_COLUMNS,
             products=planned.products,
@@ -188,13 +188,13 @@ def fit_hazards(
     )
 
 
-def _penalty(
+def best_penalty(
     X: Floats, target: ProgressionTarget, heavier: Floats, generator: np.random.Generator, check: Check
 ) -> float:
     """The ridge penalty whose held-out partial likelihood is largest (Verweij and van Houwelingen 1993)."""
-    fold = folds(target, _FOLDS, generator)
+    fold = folds(target, FOLDS, generator)
     gain = np.zeros(len(_PENALTIES))
-    for held_out in range(_FOLDS):
+    for held_out in range(FOLDS):
         seen = np.flatnonzero(fold != held_out)
         for index, penalty in enumerate(_PENALTIES):
             check()

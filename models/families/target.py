@@ -70,6 +70,11 @@ class ProgressionTarget:
 
     Who progressed before entry is not among the patients (left truncation): without it, early hazards look too low.
     """
+    competing: Bools | None = None
+    """Where death came before progression, at `time_days`, (n,); None where it was not recorded.
+
+    To all but a family of competing events such a patient is censored.
+    """
 
     def __post_init__(self) -> None:
         if self.time_days.shape != self.event.shape:
@@ -81,6 +86,10 @@ class ProgressionTarget:
                 raise BadCohort(f"{self.time_days.shape[0]} times and {self.entry_days.shape[0]} entries")
             if not ((self.entry_days >= 0) & (self.entry_days < self.time_days)).all():
                 raise BadCohort("an entry is not a finite number of days, at least 0 and before the time")
+        if self.competing is not None and (
+            self.competing.shape != self.event.shape or (self.competing & self.event).any()
+        ):
+            raise BadCohort("a competing event is not told of every patient, or came together with progression")
 
     def require_enough(self) -> None:
         """Raises BadCohort when there are too few patients or events."""
@@ -96,7 +105,13 @@ class ProgressionTarget:
     def take(self, rows: NDArray[np.intp]) -> "ProgressionTarget":
         """The target of some patients."""
         entry = None if self.entry_days is None else self.entry_days[rows]
-        return ProgressionTarget(self.time_days[rows], self.event[rows], entry)
+        competing = None if self.competing is None else self.competing[rows]
+        return ProgressionTarget(self.time_days[rows], self.event[rows], entry, competing)
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is nothing but censoring on the right: no late entry, no competing event."""
+        return self.entry_days is None and self.competing is None
 
 
 Target = OutcomeTarget | ProgressionTarget

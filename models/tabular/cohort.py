@@ -18,6 +18,7 @@ def as_cohort(table: PatientTable) -> tuple[Cohort, FeatureTable]:
     target = table.target
     late = target.entry_days if isinstance(target, ProgressionTarget) else None
     grade = target.grade if isinstance(target, OutcomeTarget) else None
+    died = target.competing if isinstance(target, ProgressionTarget) else None
     therapies = list(table.frame[THERAPY]) if THERAPY in table.frame.columns else [None] * len(table.rows)
     patients = tuple(
         Patient(
@@ -31,6 +32,7 @@ def as_cohort(table: PatientTable) -> tuple[Cohort, FeatureTable]:
             event=None if isinstance(target, OutcomeTarget) else bool(target.event[index]),
             site=None,
             grade=None if grade is None else int(grade[index]),
+            competing=None if died is None else bool(died[index]),
             entry_days=None if late is None else float(late[index]),
         )
         for index, row in enumerate(table.rows)

@@ -12,7 +12,7 @@ from models.cohort_columns import MOST_CATEGORIES
 from models.cohort_facts import CohortFacts, read_facts
 from models.errors import BadCohort
 from models.families.columns import THERAPY, ColumnSpec
-from models.families.target import OutcomeTarget, ProgressionTarget, Target, Task
+from models.families.target import Bools, OutcomeTarget, ProgressionTarget, Target, Task
 from models.leakage.patients import identifies
 from models.leakage.plausibility import implausible
 from models.manifest_table import bad_cell, read_table
@@ -23,6 +23,10 @@ SUBJECT = "subject"
 LATE_ENTRY = (
     "patients entered late: families learn by it; baselines, plain models and figures on held-out patients take no "
     "account of it, therapies are not compared, and no promise of coverage is made"
+)
+COMPETING = (
+    "death may come first: the family competing learns by it; other families, baselines, plain models and figures on "
+    "held-out patients take it for censoring, therapies are not compared, and no promise of coverage is made"
 )
 FEWEST_ON_A_THERAPY = 5
 """So that each fold, and each inner fold, has seen a therapy that it is asked about."""
@@ -41,6 +45,8 @@ class TableRequest:
     event: str | None = None
     entry: str | None = None
     """Time from which each patient was watched; all from 0 where None."""
+    competing: str | None = None
+    """Whether death (or another end) came before the event, at the time; not recorded where None."""
     strata: str | None = None
     """A column of words, each with a baseline of its own; also learned from by families that know no strata."""
     therapy: str | None = None
@@ -59,8 +65,8 @@ class TableRequest:
         survival = (self.time, self.event)
         if (self.outcome is None) == (survival == (None, None)) or (None in survival and survival != (None, None)):
             raise BadCohort("wanted an outcome column, or a time column and an event column")
-        if self.outcome is not None and (self.entry, self.strata) != (None, None):
-            raise BadCohort("a time of entry or strata go with a time column and an event column")
+        if self.outcome is not None and (self.entry, self.competing, self.strata) != (None, None, None):
+            raise BadCohort("a time of entry, competing events and strata go with a time column and an event column")
 
     @property
     def task(self) -> Task:
@@ -134,13 +140,16 @@ def read_patients(request: TableRequest) -> PatientTable:
     cells, rows, label = cells[kept].reset_index(drop=True), rows[kept].reset_index(drop=True), label[kept]
     target = _target(request, cells, rows, label)
     require_learnable(target, request.label)
-    told = {*_label_headers(request), *request.drop, *filter(None, (request.entry, request.therapy, subject))}
+    told = {
+        *_label_headers(request),
+        *request.drop,
+        *filter(None, (request.entry, request.competing, request.therapy, subject)),
+    }
     headers = [header for header in cells.columns if header not in told]
     names = model_names(headers, request.imaging)
     frame, columns, said = _features(cells[headers], rows, names)
     notices += said
-    if request.entry is not None:
-        notices.append(LATE_ENTRY)
+    notices += [LATE_ENTRY] * (request.entry is not None) + [COMPETING] * (request.competing is not None)
     if request.therapy is not None:
         frame[THERAPY] = _words(cells[request.therapy])
     return PatientTable(
@@ -161,7 +170,22 @@ def _target(request: TableRequest, cells: pd.DataFrame, rows: pd.Series, label: 
     if request.outcome is not None:
         return (OutcomeTarget.of_grades if holds_grades(cells[request.outcome]) else OutcomeTarget)(label[:, 0])
     entry = None if request.entry is None else entries(cells[request.entry], request.entry, rows, label[:, 0])
-    return ProgressionTarget(label[:, 0], label[:, 1] > 0, entry)
+    return ProgressionTarget(label[:, 0], label[:, 1] > 0, entry, _competing(request, cells, rows, label[:, 1] > 0))
+
+
+def _competing(request: TableRequest, cells: pd.DataFrame, rows: pd.Series, event: Bools) -> Bools | None:
+    """Whether another end came first; an empty cell says that none did.
+
+    Raises:
+        BadCohort: A cell that is no flag, or a patient with both.
+    """
+    if request.competing is None:
+        return None
+    found: Bools = flags(cells[request.competing], request.competing, rows) == 1
+    if (found & event).any():
+        row = int(rows[found & event].iloc[0])
+        raise bad_cell(request.competing, row, f"an end beside {request.event}", "one of the two, whichever came first")
+    return found
 
 
 def _strata(request: TableRequest, names: Mapping[str, str], columns: Sequence[ColumnSpec]) -> str | None:
@@ -205,7 +229,7 @@ def _is_number(text: str) -> bool:
 
 
 def _require_columns(request: TableRequest, cells: pd.DataFrame, subject: str | None) -> None:
-    labels = [request.outcome, request.time, request.event, request.entry, request.therapy]
+    labels = [request.outcome, request.time, request.event, request.entry, request.competing, request.therapy]
     given = [*labels, request.strata, subject, *request.groups, *request.drop]
     for header in given:
         if header is not None and header not in cells.columns:

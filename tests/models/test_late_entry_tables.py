@@ -1,4 +1,4 @@
-"""`--entry` and `--strata` of somebody's own table: read, learned by, told, or refused in one line."""
+"""`--entry`, `--competing` and `--strata` of somebody's own table: read, learned by, told, or refused in one line."""
 
 import json
 from pathlib import Path
@@ -12,10 +12,11 @@ from models.__main__ import main
 from models.assurance import UNASSURED
 from models.errors import BadCohort
 from models.families.all import stratified
+from models.families.competing_progression import CompetingProgression
 from models.families.cox_net import CoxNet
 from models.families.target import ProgressionTarget
 from models.tabular.cohort import as_cohort
-from models.tabular.reading import LATE_ENTRY, TableRequest, read_patients
+from models.tabular.reading import COMPETING, LATE_ENTRY, TableRequest, read_patients
 from models.train import Training, fit
 
 Output = pytest.CaptureFixture[str]
@@ -93,3 +94,24 @@ def test_families_that_are_named_are_evaluated_by_strata_and_late_entry(tmp_path
     assert "cox takes no late entry" in capsys.readouterr().err
     assert main([*asked, "--families", "weibull", "--strata", "site"]) == 2
     assert "knows no strata" in capsys.readouterr().err
+
+
+def test_who_died_first_is_read_learned_by_and_told(tmp_path: Path, capsys: Output) -> None:
+    table = late_table()
+    first = (table["died"] == 0) & (table.index % 2 == 0)
+    path = written(tmp_path, table.assign(dead=first.astype(int)))
+    asked = TableRequest(path, time="months", event="died", competing="dead", drop=("pcr", "arm"))
+    read = read_patients(asked)
+    assert isinstance(read.target, ProgressionTarget)
+    assert read.target.competing is not None
+    assert int(read.target.competing.sum()) == int(first.sum())
+    assert not read.target.plain
+    assert COMPETING in read.notices
+    cohort, features = as_cohort(read)
+    training = Training("progression", "competing", folds=2, progress=False)
+    report, fitted = fit(cohort, features, CompetingProgression(), training)
+    assert f"({int(first.sum())} deaths)" in report.method
+    assert fitted.recipe.assurance == UNASSURED
+    path = written(tmp_path, table.assign(dead=1))
+    assert main(["evaluate", "--table", str(path), *LABELS, "--competing", "dead"]) == 2
+    assert "whichever came first" in capsys.readouterr().err
