@@ -62,7 +62,7 @@ class TreeHazards:
     """Trees of a log-hazard ratio: H(t, x) = H0(t) exp(slope (margin - centre))."""
 
     def __init__(self, boosters: Boosters, content: BaselineFile, time_days: Sequence[int]) -> None:
-        self._boosters, self._content = boosters, content
+        self.boosters, self._content = boosters, content
         every = (content.estimate, *content.replicates)
         if any(len(one.coefficients) != 1 for one in every):
             raise BrokenFile(f"{FILE}: a baseline for other than one margin")
@@ -73,25 +73,25 @@ class TreeHazards:
 
     def score(self, X: Floats) -> ProgressionScores:
         """Cumulative hazards at the recipe's days."""
-        ratio = self._slope * (self._boosters.margins(X) - self._centre)
+        ratio = self._slope * (self.boosters.margins(X) - self._centre)
         hazard = np.exp(np.clip(ratio, -STEEPEST, STEEPEST))[:, :, None] * self._baselines[:, None, :]
         return ProgressionScores(hazard[0], hazard[1:])
 
     def contributions(self, X: Floats) -> Floats:
         """Tree SHAP (Lundberg 2020), exact on the log-hazard."""
-        shares: Floats = self._slope[0, 0] * tree_shares(self._boosters.estimate, X)[0]
+        shares: Floats = self._slope[0, 0] * tree_shares(self.boosters.estimate, X)[0]
         return shares
 
     def files(self) -> dict[str, bytes]:
         """Trees, and plain JSON."""
-        return {**self._boosters.files(), FILE: dumps(self._content)}
+        return {**self.boosters.files(), FILE: dumps(self._content)}
 
 
 class TreeTimes:
     """Trees of a log time: log t = intercept + slope margin + scale e."""
 
     def __init__(self, boosters: Boosters, content: LogTimesFile, time_days: Sequence[int]) -> None:
-        self._boosters, self._content = boosters, content
+        self.boosters, self._content = boosters, content
         every = (content.estimate, *content.replicates)
         if any(len(one.coefficients) != 1 for one in every):
             raise BrokenFile(f"{FILE}: times for other than one margin")
@@ -103,14 +103,14 @@ class TreeTimes:
 
     def score(self, X: Floats) -> ProgressionScores:
         """Cumulative hazards at the recipe's days."""
-        located = self._intercept + self._slope * self._boosters.margins(X)
+        located = self._intercept + self._slope * self.boosters.margins(X)
         z = (self._log_days - located[:, :, None]) / self._scale[:, :, None]
         hazard = cumulative_hazard(self._content.curve, z)
         return ProgressionScores(hazard[0], hazard[1:])
 
     def contributions(self, X: Floats) -> Floats:
         """Tree SHAP on log t, stretched to the log cumulative hazard at the horizon (`AcceleratedEngine`)."""
-        shares, start = tree_shares(self._boosters.estimate, X)
+        shares, start = tree_shares(self.boosters.estimate, X)
         intercept, slope, scale = self._intercept[0, 0], self._slope[0, 0], self._scale[0, 0]
         shares = shares * (-slope / scale)
         z = float((self._log_days[-1] - intercept - slope * start) / scale)
@@ -119,4 +119,4 @@ class TreeTimes:
 
     def files(self) -> dict[str, bytes]:
         """Trees, and plain JSON."""
-        return {**self._boosters.files(), FILE: dumps(self._content)}
+        return {**self.boosters.files(), FILE: dumps(self._content)}

@@ -1,16 +1,18 @@
 """Boosted trees of a progression: baselines against lifelines and scikit-survival, curves against XGBoost itself."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import xgboost
 from builders.tables import known
-from builders.versions import cohort, fitted
+from builders.versions import cohort, fitted, loaded, values_of
 from lifelines import CoxPHFitter
 from sksurv.linear_model.coxph import BreslowEstimator
 
+from models.admission.parity import compare
 from models.errors import BrokenFile
 from models.families.all import family_of
 from models.families.boosting import MODEL, REPLICATE
@@ -110,3 +112,10 @@ def test_trees_or_numbers_of_something_else_are_refused(family: str) -> None:
     ):
         with pytest.raises(BrokenFile):
             load(fit.recipe, changed, fit.cohort)
+
+
+@pytest.mark.parametrize("family", ["xgboost_cox", "xgboost_aft"])
+def test_admission_compares_margins_with_xgboosts_own(family: str, tmp_path: Path) -> None:
+    model = loaded(tmp_path / "version", "progression", family)
+    told = compare(model, [values_of(model, row) for row in range(3)], {})
+    assert "XGBoost's own margins" in told
