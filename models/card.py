@@ -24,6 +24,7 @@ def card(report: TrainingReport) -> str:
         ("## How", _method(report)),
         ("## On patients that it had not seen", _figures(report)),
         ("## Subgroups", _subgroups(report)),
+        *((("## Classes of response", _grades(report)),) if report.grades else ()),
         *((("## Therapies compared", _comparisons(report)),) if report.comparisons else ()),
         ("## Limits", _limits(report)),
         ("## Columns", _columns(report.columns)),
@@ -110,6 +111,20 @@ def _figures(report: TrainingReport) -> str:
         lines.append(f"| {title(figure.name)} | {figure.of} | {_row(figure.estimate)} | {meaning} |")
     lines += ["", _against_baselines(report)]
     return "\n".join(lines).rstrip()
+
+
+def _grades(report: TrainingReport) -> str:
+    lines = [
+        "Over the same held-out patients: how many had each class, and how probable the model said it was.",
+        "",
+        "| class | patients | share | said of all | said of those who had it |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {one.name} | {one.patients} | {one.seen:.0%} | {one.told:.0%} | {one.told_of_them:.0%} |"
+        for one in report.grades
+    ]
+    return "\n".join(lines)
 
 
 def _against_baselines(report: TrainingReport) -> str:

@@ -67,6 +67,12 @@ class Patient:
     time_days: float | None
     event: bool | None
     site: str | None
+    entry_days: float | None = None
+    """Day from which the patient was watched; None for day 0."""
+    competing: bool | None = None
+    """Whether death came before progression, at `time_days`; None where it was not recorded."""
+    grade: int | None = None
+    """Best response as an index in `GRADES`, where it was recorded beside the outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +107,18 @@ class Cohort:
     def target(self, task: Task) -> Target:
         """What is learned, of a cohort whose labels are all known."""
         if task == "outcome":
-            return OutcomeTarget(np.array([patient.outcome for patient in self.patients], dtype=np.float64))
+            grades = [patient.grade for patient in self.patients if patient.grade is not None]
+            return OutcomeTarget(
+                np.array([patient.outcome for patient in self.patients], dtype=np.float64),
+                np.array(grades, dtype=np.float64) if len(grades) == len(self.patients) else None,
+            )
+        entry = [patient.entry_days for patient in self.patients]
+        died = [patient.competing for patient in self.patients]
         return ProgressionTarget(
             np.array([patient.time_days for patient in self.patients], dtype=np.float64),
             np.array([patient.event for patient in self.patients], dtype=np.bool_),
+            None if set(entry) <= {None} else np.array([day or 0.0 for day in entry], dtype=np.float64),
+            None if set(died) <= {None} else np.array([one or False for one in died], dtype=np.bool_),
         )
 
 

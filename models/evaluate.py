@@ -13,7 +13,7 @@ from models.effects.compare import Comparing, compare_therapies
 from models.errors import BadCohort
 from models.evaluation import patient_draws
 from models.evaluation_report import Choice, EvaluationReport, Sizes
-from models.families.all import FAMILIES, family_of
+from models.families.all import TRIED, family_of, stratified
 from models.families.columns import THERAPY
 from models.families.screening import MOST_COLUMNS
 from models.families.target import OutcomeTarget, ProgressionTarget, Task
@@ -38,7 +38,7 @@ class Evaluating:
     folds: int = 5
     seed: int = 0
     families: tuple[str, ...] = ()
-    """By name; all of the task where empty."""
+    """By name; those that are tried unasked where empty."""
     reference: str | None = None
     """The therapy that the others are compared against; None where none are."""
     horizons: tuple[float, ...] = ()
@@ -58,7 +58,7 @@ def evaluate(request: TableRequest, how: Evaluating) -> EvaluationReport:
         Leak: A column knows the outcome or the patient, or a patient would be in two folds.
         BadSignature: No such family for the task.
     """
-    families = how.families or tuple(name for task, name in FAMILIES if task == request.task)
+    families = how.families or tuple(name for task, name in TRIED if task == request.task)
     for name in families:
         family_of(request.task, name)
     table = read_patients(request)
@@ -110,7 +110,8 @@ def compared(table: PatientTable, how: Evaluating) -> tuple[Comparison, ...]:
     Raises:
         BadCohort: There is no therapy column, nobody got the reference, or everybody did.
     """
-    if how.reference is None and THERAPY not in table.frame.columns:
+    known = not isinstance(table.target, ProgressionTarget) or table.target.plain
+    if not known or (how.reference is None and THERAPY not in table.frame.columns):
         return ()
     if how.reference is None or THERAPY not in table.frame.columns:
         raise BadCohort("wanted a therapy column and the reference among its values, or neither")
@@ -123,7 +124,8 @@ def compared(table: PatientTable, how: Evaluating) -> tuple[Comparison, ...]:
 
 def of_families(task: Task, families: tuple[str, ...], table: PatientTable, seed: int) -> dict[str, Predictor]:
     """Our own, by name."""
-    return {name: OfFamily(family_of(task, name), table.columns, seed) for name in families}
+    of = {name: stratified(family_of(task, name), table.strata) for name in families}
+    return {name: OfFamily(family, table.columns, seed) for name, family in of.items()}
 
 
 def _beside(task: Task, table: PatientTable, predictors: Mapping[str, Predictor], seed: int) -> dict[str, Predictor]:

@@ -33,6 +33,12 @@ def print_report(report: TrainingReport, version: str, alias: str | None) -> Non
     for line in lines:
         print(line)
     print_table(("figure", "of", "value (95 % interval)", "how to read it"), rows)
+    if report.grades:
+        told = [
+            (one.name, str(one.patients), f"{one.seen:.0%}", f"{one.told:.0%}", f"{one.told_of_them:.0%}")
+            for one in report.grades
+        ]
+        print_table(("class", "patients", "share", "said of all", "said of those who had it"), told)
     if report.patients < FEWEST_FOR_A_CLAIM:
         print(f"{report.patients} patients support no claim of accuracy")
     if report.suspicious:

@@ -18,11 +18,12 @@ from models.card import card
 from models.cohort import Cohort, Patient, read_cohort
 from models.crossvalidation import cross_validate
 from models.effects.evidence import population_evidence
-from models.families.all import family_of
+from models.families.all import family_of, stratified
 from models.families.columns import ColumnSpec
 from models.families.family import Family, Fitted
-from models.families.target import Bools, Task
+from models.families.target import Bools, ProgressionTarget, Task
 from models.figures import Figure, figures, subgroups, subgroups_of
+from models.grades import grade_figures
 from models.leakage.columns import refuse_leaks
 from models.leakage.plausibility import implausible
 from models.manifest import Evidence, Facts, Metric
@@ -96,7 +97,7 @@ def train(manifest: Path, training: Training, registry: Registry) -> Trained:
 
 def train_table(table: PatientTable, training: Training, registry: Registry) -> Trained:
     """Trains one model on somebody's own table of features; else as `train`."""
-    family = family_of(training.task, training.family)
+    family = stratified(family_of(training.task, training.family), table.strata)
     cohort, features = as_cohort(table)
     return _registered(cohort, features, family, training, registry, groups_of(table))
 
@@ -167,7 +168,10 @@ def fit(
         family, table.frame, target, table.columns, folds=training.folds, seed=training.seed, progress=training.progress
     )
     fitted = family.fit(table.frame, target, table.columns, seed=training.seed)
-    fitted = assure(family, fitted, table.frame, target, table.columns, seed=training.seed, fold_fits=validation.fits)
+    plain = not isinstance(target, ProgressionTarget) or target.plain
+    if plain:  # else held-out errors and promises would take late entry for long life, and death for censoring
+        fits = validation.fits
+        fitted = assure(family, fitted, table.frame, target, table.columns, seed=training.seed, fold_fits=fits)
     recipe = fitted.recipe
     report = TrainingReport(
         name=training.registered_name,
@@ -192,7 +196,10 @@ def fit(
         method=recipe.method,
         profile_digest=training.profile.digest,
         encoder_identity=table.encoder if _takes(recipe.columns, EMBEDDING) else "",
-        comparisons=population_evidence(table.frame, table.columns, target, cohort.facts.evidence, seed=training.seed),
+        comparisons=population_evidence(table.frame, table.columns, target, cohort.facts.evidence, seed=training.seed)
+        if plain
+        else (),
+        grades=grade_figures(validation.fits, table.frame, target),
         accepted_score=training.accept_score,
     )
     return report, fitted

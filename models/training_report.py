@@ -7,6 +7,7 @@ from models.effects.answers import Comparison
 from models.families.columns import ColumnSpec
 from models.families.target import Task
 from models.figures import LEADING, Figure, Subgroup
+from models.grades import GradeFigure
 from models.leakage.score import implausibly_high
 from models.table import LeftOut
 
@@ -46,6 +47,8 @@ class TrainingReport:
     """Empty where none is used."""
     comparisons: tuple[Comparison, ...] = ()
     """Each pair of therapies, over the cohort."""
+    grades: tuple[GradeFigure, ...] = ()
+    """Each class of response; none but of an ordinal model on recorded grades."""
     accepted_score: str = ""
     """Why a score that is too high for the cohort's size is believed; empty where nobody said."""
 

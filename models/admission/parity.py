@@ -34,18 +34,21 @@ def compare(model: Model, cases: Sequence[Values], files: Mapping[str, bytes]) -
 
 
 def _trained(model: TrainedModel, cases: Sequence[Values]) -> str:
-    if model.manifest.family != "xgboost":
-        return "its engine is ours: there is no second one to compare with"
     import xgboost  # noqa: PLC0415
 
+    from models.families.tree_hazards import TreeHazards, TreeTimes  # noqa: PLC0415
     from models.families.xgboost_outcome import TreeEngine  # noqa: PLC0415
 
     engine = model.fitted.engine
-    assert isinstance(engine, TreeEngine)  # noqa: S101 - of this family
+    if not isinstance(engine, TreeEngine | TreeHazards | TreeTimes):
+        return "its engine is ours: there is no second one to compare with"
     encoded = np.array([encode_case(model.columns, case, {}) for case in cases])
     X = model.fitted._matrix.apply(np.column_stack([encoded, np.zeros(len(cases))]))
-    native = engine.score(X).log_odds
-    own = engine.booster.predict(xgboost.DMatrix(X.astype(np.float32), nthread=1), output_margin=True)
+    if isinstance(engine, TreeEngine):
+        native, booster = engine.score(X).log_odds, engine.booster
+    else:
+        native, booster = engine.boosters.margins(X)[0], engine.boosters.estimate
+    own = booster.predict(xgboost.DMatrix(X.astype(np.float32), nthread=1), output_margin=True)
     return _near(native, np.asarray(own, dtype=np.float64), "XGBoost's own margins", TOLERANCE)
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from models.commands.comparisons import print_comparisons
 from models.commands.tables import add_table_to, names, request_of, times
-from models.commands.train import fold_count
+from models.commands.train import by_task, fold_count
 from models.evaluate import Evaluating, evaluate
 from models.evaluation_report import EvaluationReport
+from models.families.all import FAMILIES, TRIED
 from models.figures import FEWEST_IN_A_SUBGROUP, GAIN, LEADING, reading, title
 from models.plain import dumps
 from models.show import print_table
@@ -34,7 +35,13 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     parser.add_argument("--folds", type=fold_count, default=5, metavar="K", help="outer folds (default 5)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same report (default 0)")
-    parser.add_argument("--families", type=names, default=(), metavar="NAME,...", help="default: all of the task")
+    parser.add_argument(
+        "--families",
+        type=names,
+        default=(),
+        metavar="NAME,...",
+        help=f"which may be chosen ({by_task(FAMILIES)}; default {by_task(TRIED)})",
+    )
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes that fit (default 2)")
     parser.add_argument("--json", action="store_true", help="the whole report as JSON")
     parser.set_defaults(run=run)

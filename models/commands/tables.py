@@ -25,9 +25,16 @@ def times(text: str) -> tuple[float, ...]:
 
 def add_table_to(parser: Arguments) -> None:
     """Declares what the columns of a table mean."""
-    parser.add_argument("--outcome", metavar="COL", help="response: 1 or 0, yes or no")
+    parser.add_argument("--outcome", metavar="COL", help="response: 1 or 0, yes or no; or CR, PR, SD, PD")
     parser.add_argument("--time", metavar="COL", help="time to the event or to censoring, above 0")
     parser.add_argument("--event", metavar="COL", help="1 where the event was seen, 0 where censored")
+    parser.add_argument(
+        "--entry", metavar="COL", help="time from which each patient was watched (of cox_net, weibull, log_normal)"
+    )
+    parser.add_argument(
+        "--competing", metavar="COL", help="1 where death came before the event, at the time (of competing)"
+    )
+    parser.add_argument("--strata", metavar="COL", help="words with a baseline each, such as the site (of cox_net)")
     parser.add_argument("--therapy", metavar="COL", help="what was given")
     parser.add_argument("--groups", type=names, default=(), metavar="COL,...", help="subgroups to report")
     parser.add_argument("--drop", type=names, default=(), metavar="COL,...", help="columns never learned from")
@@ -55,6 +62,9 @@ def request_of(chosen: argparse.Namespace, path: Path) -> TableRequest:
         outcome=chosen.outcome,
         time=chosen.time,
         event=chosen.event,
+        entry=chosen.entry,
+        competing=chosen.competing,
+        strata=chosen.strata,
         therapy=chosen.therapy,
         groups=chosen.groups,
         drop=chosen.drop,

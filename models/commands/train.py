@@ -6,6 +6,7 @@ An empty cell is a missing value. columns.yaml beside it may tell units, limits,
 """
 
 import argparse
+from collections.abc import Collection
 from pathlib import Path
 
 from features.embedding.encoder import DEFAULT
@@ -34,12 +35,11 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     families = sorted({name for _, name in FAMILIES})
-    by_task = "; ".join(f"{task}: {', '.join(sorted(name for of, name in FAMILIES if of == task))}" for task in TASKS)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--cohort", type=Path, metavar="MANIFEST", help="the cohort's table, with its scans")
     source.add_argument("--table", type=Path, metavar="FILE", help="features extracted elsewhere, one row a patient")
     parser.add_argument("--task", choices=TASKS, help="response, or time to progression (of --cohort)")
-    parser.add_argument("--family", choices=families, required=True, help=f"what learns ({by_task})")
+    parser.add_argument("--family", choices=families, required=True, help=f"what learns ({by_task(FAMILIES)})")
     parser.add_argument("--name", type=model_name, metavar="NAME", help="registered name (default <task>-<family>)")
     parser.add_argument("--profile", type=Path, metavar="FILE", help="how image features are taken (pyradiomics YAML)")
     parser.add_argument(
@@ -64,6 +64,12 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     add_table_to(parser.add_argument_group("of --table"))
     add_registry_to(parser)
     parser.set_defaults(run=run)
+
+
+def by_task(families: Collection[tuple[Task, str]]) -> str:
+    """Their names, for a line of help."""
+    names = {task: sorted(name for of, name in families if of == task) for task in TASKS}
+    return "; ".join(f"{task}: {', '.join(of_task)}" for task, of_task in names.items())
 
 
 def add_registry_to(parser: argparse.ArgumentParser) -> None:

@@ -1,22 +1,51 @@
-"""Every family, by task and by its name on the command line."""
+"""Every family, by task and by its name on the command line, and which of them are tried unasked."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from models.errors import BadSignature
+from models.families.aft_progression import AcceleratedProgression
+from models.families.competing_progression import CompetingProgression
+from models.families.cox_net import CoxNet
 from models.families.cox_progression import CoxProgression
 from models.families.family import Family
 from models.families.fusion import Fusion
+from models.families.ordinal_outcome import OrdinalOutcome
 from models.families.target import Task
 from models.families.xgboost_outcome import XGBoostOutcome
+from models.families.xgboost_progression import XGBoostProgression
 
-_EVERY: tuple[Family, ...] = (
+_TRIED: tuple[Family, ...] = (
     XGBoostOutcome(),
     CoxProgression(),
     Fusion("outcome"),
     Fusion("progression"),
 )
-FAMILIES: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _EVERY})
+_NAMED: tuple[Family, ...] = (
+    AcceleratedProgression("weibull", "extreme"),
+    AcceleratedProgression("log_normal", "normal"),
+    CoxNet(),
+    XGBoostProgression("xgboost_cox", "survival:cox"),
+    XGBoostProgression("xgboost_aft", "survival:aft"),
+    CompetingProgression(),
+    OrdinalOutcome(),
+)
+FAMILIES: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED + _NAMED})
+TRIED: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED})
+"""What an evaluation tries where no family is named; the others cost time, and are for those who ask for them."""
+
+
+def stratified(family: Family, column: str | None) -> Family:
+    """The same family, with a baseline for each value of a column; as it is for None.
+
+    Raises:
+        BadSignature: The family knows no strata.
+    """
+    if column is None:
+        return family
+    if not isinstance(family, CoxNet):
+        raise BadSignature(f"{family.name} knows no strata; {CoxNet.name} does")
+    return CoxNet(column)
 
 
 def family_of(task: Task, name: str) -> Family:

@@ -8,30 +8,23 @@ import numpy as np
 import pandas as pd
 
 from features.types import Floats
-from models.applicability import Cohort, describe_cohort
-from models.calibration import Calibration
+from models.applicability import Cohort
 from models.errors import BadCohort, BrokenFile
 from models.families.bootstrap import draws, folds
+from models.families.breslow import partial_log_likelihood
 from models.families.columns import ColumnSpec
-from models.families.design import DesignMatrix
 from models.families.family import REPLICATES, Check, Fitted, ProgressionScores
-from models.families.horizon import days, interpolate
-from models.families.preparation import meet_therapy, prepare, screen
+from models.families.hazard_plan import plan, progression_of
+from models.families.horizon import interpolate
 from models.families.recipe import Recipe
-from models.families.scans import needed_scans
 from models.families.screening import MOST_COLUMNS
 from models.families.target import ProgressionTarget, Target, Task
 from models.plain import dumps, from_plain, loads
 
 FILE = "cox.json"
 _PENALTIES = (0.03, 0.1, 0.3)
-_FOLDS = 3
-_MOST_SCREENED = 24
-_EVENTS_PER_COLUMN = 8
-_MOST_MEETING_THERAPY = 4
-_HEAVIER = 2.0
-"""Interactions are held closer to 0 than what they interact: therapies differ little until the data say more."""
-_STEEPEST = 30.0
+FOLDS = 3
+STEEPEST = 30.0
 """Largest log-hazard ratio to the average patient that is answered."""
 _METHOD = (
     "Cox's proportional hazards (lifelines, Efron's ties) with a ridge penalty of {penalty}, chosen by {folds} inner "
@@ -87,7 +80,7 @@ class CoxEngine:
 
     def score(self, X: Floats) -> ProgressionScores:
         """Cumulative hazards at the recipe's days."""
-        ratio = np.exp(np.clip(self.log_ratio(X), -_STEEPEST, _STEEPEST))
+        ratio = np.exp(np.clip(self.log_ratio(X), -STEEPEST, STEEPEST))
         hazard = ratio[:, :, None] * self._baselines[:, None, :]
         return ProgressionScores(hazard[0], hazard[1:])
 
@@ -119,43 +112,26 @@ class CoxProgression:
         check: Check = lambda: None,
     ) -> Fitted:
         """See `Family.fit`."""
-        if not isinstance(target, ProgressionTarget):
-            raise BadCohort("cox learns a time to progression; the target is an outcome")
+        target = progression_of(target, self.name, late_entry=False)
         generator = np.random.default_rng(seed)
-        bearable = max(1, int(target.event.sum()) // _EVENTS_PER_COLUMN)
-        prepared = screen(prepare(table, target, columns), target, min(_MOST_SCREENED, bearable))
-        design = meet_therapy(prepared, target, _MOST_MEETING_THERAPY)
-        X, time_days = DesignMatrix(design).apply(prepared.rows), days(target)
-        heavier = np.array([_HEAVIER if term.kind == "interaction" else 1.0 for term in design.terms])
-        penalty = _penalty(X, target, heavier, generator, check)
+        planned = plan(table, target, columns)
+        X, time_days, heavier = planned.X, planned.time_days, planned.heavier
+        penalty = best_penalty(X, target, heavier, generator, check)
         spread = []
         for counts in draws(target, replicates, generator):
             check()
             # Rows stand as often as drawn: lifelines' weights leave its penalty and its scaling unweighted.
             drawn = np.repeat(np.arange(counts.size), counts.astype(np.intp))
-            spread.append(_on_days(fit_hazards(X[drawn], target.take(drawn), penalty * heavier, generator), time_days))
+            spread.append(on_days(fit_hazards(X[drawn], target.take(drawn), penalty * heavier, generator), time_days))
         engine = CoxEngine(CoxFile(fit_hazards(X, target, penalty * heavier), tuple(spread)), time_days)
-        recipe = Recipe(
-            family=self.name,
-            task=self.task,
-            columns=prepared.columns,
-            therapies=prepared.therapies,
-            design=design,
-            calibration=Calibration(),
-            time_days=time_days,
-            replicates=replicates,
-            needed_scans=needed_scans(prepared.columns, prepared.rows),
-            centre=(0.0,) * (len(prepared.columns) + 1),
-            architecture=None,
-            method=_METHOD.format(
-                penalty=penalty,
-                folds=_FOLDS,
-                columns=len(design.terms),
-                most=MOST_COLUMNS,
-                products=sum(term.kind == "interaction" for term in design.terms),
-            ),
+        method = _METHOD.format(
+            penalty=penalty,
+            folds=FOLDS,
+            columns=len(planned.design.terms),
+            most=MOST_COLUMNS,
+            products=planned.products,
         )
-        return Fitted.centred(recipe, engine, describe_cohort(design, prepared.rows, generator), prepared.rows)
+        return planned.fitted(self.name, engine, generator, replicates=replicates, method=method)
 
     def load(self, recipe: Recipe, files: Mapping[str, bytes], cohort: Cohort) -> Fitted:
         """See `Family.load`."""
@@ -212,31 +188,23 @@ def fit_hazards(
     )
 
 
-def _penalty(
+def best_penalty(
     X: Floats, target: ProgressionTarget, heavier: Floats, generator: np.random.Generator, check: Check
 ) -> float:
     """The ridge penalty whose held-out partial likelihood is largest (Verweij and van Houwelingen 1993)."""
-    fold = folds(target, _FOLDS, generator)
+    fold = folds(target, FOLDS, generator)
     gain = np.zeros(len(_PENALTIES))
-    for held_out in range(_FOLDS):
+    for held_out in range(FOLDS):
         seen = np.flatnonzero(fold != held_out)
         for index, penalty in enumerate(_PENALTIES):
             check()
             risk = X @ np.array(fit_hazards(X[seen], target.take(seen), penalty * heavier).coefficients)
-            gain[index] += _partial_log_likelihood(risk, target)
-            gain[index] -= _partial_log_likelihood(risk[seen], target.take(seen))
+            gain[index] += partial_log_likelihood(risk, target)
+            gain[index] -= partial_log_likelihood(risk[seen], target.take(seen))
     return _PENALTIES[int(np.argmax(gain))]
 
 
-def _partial_log_likelihood(risk: Floats, target: ProgressionTarget) -> float:
-    order = np.argsort(-target.time_days, kind="stable")
-    time, event, ordered = target.time_days[order], target.event[order], risk[order]
-    last = np.searchsorted(-time, -time, side="right") - 1
-    at_risk = np.logaddexp.accumulate(ordered)[last]
-    return float((ordered - at_risk)[event].sum())
-
-
-def _on_days(hazards: Hazards, time_days: tuple[int, ...]) -> Hazards:
+def on_days(hazards: Hazards, time_days: tuple[int, ...]) -> Hazards:
     """A replicate needs its baseline only where the curve is given."""
     baseline = interpolate(time_days, np.array(hazards.days), np.array(hazards.baseline))
     return Hazards(hazards.coefficients, hazards.centre, tuple(map(float, time_days)), tuple(baseline.tolist()))

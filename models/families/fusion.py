@@ -12,6 +12,7 @@ from models.families.bootstrap import draws
 from models.families.columns import ColumnSpec
 from models.families.design import Design
 from models.families.family import REPLICATES, Check, Fitted
+from models.families.hazard_plan import progression_of
 from models.families.horizon import days
 from models.families.preparation import Prepared, always_kept, keep, prepare
 from models.families.recipe import Architecture, Recipe
@@ -58,6 +59,8 @@ class Fusion:
 
         if isinstance(target, OutcomeTarget) != (self.task == "outcome"):
             raise BadCohort(f"fusion was asked to learn {self.task}; the target is the other one")
+        if isinstance(target, ProgressionTarget):
+            progression_of(target, self.name, late_entry=False)
         generator = np.random.default_rng(seed)
         prepared = _screened(prepare(table, target, columns), target)
         architecture = _architecture(prepared, target)

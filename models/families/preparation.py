@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from features.types import Floats
@@ -11,6 +12,11 @@ from models.families.columns import ColumnSpec, complete, encode, therapies_of
 from models.families.design import Design, DesignMatrix, Term, interactions, main_terms
 from models.families.screening import MOST_COLUMNS, pick, strengths
 from models.families.target import OutcomeTarget, Target
+
+MOST_MEETING_THERAPY = 4
+"""How many columns may act differently under each therapy."""
+_MOST_OF_TREES = 48
+_PATIENTS_PER_COLUMN = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +43,11 @@ class Prepared:
     def therapy_terms(self) -> list[int]:
         """Indices of the therapy terms."""
         return [index for index, term in enumerate(self.terms) if term.kind == "therapy"]
+
+
+def bearable_of_trees(patients: int) -> int:
+    """How many image columns trees may be offered."""
+    return int(np.clip(patients // _PATIENTS_PER_COLUMN, 8, _MOST_OF_TREES))
 
 
 def prepare(table: pd.DataFrame, target: Target, columns: Sequence[ColumnSpec]) -> Prepared:

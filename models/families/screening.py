@@ -57,8 +57,14 @@ def _progression_strengths(X: Floats, target: ProgressionTarget) -> Floats:
     time, event, sorted_X = target.time_days[order], target.event[order], X[order]
     last = np.searchsorted(-time, -time, side="right") - 1
     at_risk = (last + 1.0)[:, None]
-    mean = np.cumsum(sorted_X, axis=0)[last] / at_risk
-    square = np.cumsum(sorted_X**2, axis=0)[last] / at_risk
+    total, squares = np.cumsum(sorted_X, axis=0)[last], np.cumsum(sorted_X**2, axis=0)[last]
+    if target.entry_days is not None:  # who entered at that time or later is not yet at risk
+        later = np.argsort(-target.entry_days, kind="stable")
+        ahead = np.searchsorted(-target.entry_days[later], -time, side="right")
+        at_risk = np.maximum(at_risk - ahead[:, None], 1.0)
+        total = total - np.cumsum(np.vstack([np.zeros(X.shape[1]), X[later]]), axis=0)[ahead]
+        squares = squares - np.cumsum(np.vstack([np.zeros(X.shape[1]), X[later] ** 2]), axis=0)[ahead]
+    mean, square = total / at_risk, squares / at_risk
     score = (sorted_X - mean)[event].sum(axis=0)
     variance = (square - mean**2)[event].sum(axis=0)
     strength: Floats = np.divide(score**2, variance, out=np.zeros_like(score), where=variance > 1e-12)

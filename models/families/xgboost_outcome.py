@@ -1,6 +1,5 @@
 """XGBoost for response: shallow, regularised trees; native files; exact contributions."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -13,41 +12,31 @@ from features.types import Floats
 from models.applicability import Cohort, describe_cohort
 from models.calibration import Calibration, choose_calibration, probability
 from models.errors import BadCohort, BrokenFile
+from models.families.boosting import (
+    LOOSER,
+    MODEL,
+    REPLICATE,
+    ROUNDS,
+    SETTINGS,
+    booster_of,
+    column_weights,
+    margins,
+    side_by_side,
+    tree_shares,
+)
 from models.families.bootstrap import draws, folds
 from models.families.columns import ColumnSpec
-from models.families.design import Design, DesignMatrix
+from models.families.design import DesignMatrix
 from models.families.family import REPLICATES, Check, Fitted, OutcomeScores
-from models.families.preparation import meet_therapy, prepare, screen
+from models.families.preparation import MOST_MEETING_THERAPY, bearable_of_trees, meet_therapy, prepare, screen
 from models.families.recipe import Recipe
 from models.families.scans import needed_scans
 from models.families.screening import MOST_COLUMNS
 from models.families.target import OutcomeTarget, Target, Task
 from models.trees import check_forest
 
-MODEL, REPLICATE = "model.ubj", "replicates.ubj"
-_ROUNDS = (15, 30, 60, 120)
 _FOLDS = 5
-_MOST_SCREENED = 48
-_PATIENTS_PER_COLUMN = 12
-_MOST_MEETING_THERAPY = 4
-_OFFERED = {"therapy": 10.0, "interaction": 3.0}
-_SETTINGS: dict[str, Any] = {
-    "objective": "binary:logistic",
-    "max_depth": 2,
-    "eta": 0.08,
-    "subsample": 0.7,
-    "colsample_bylevel": 0.2,
-    "min_child_weight": 3.0,
-    "lambda": 5.0,
-    "nthread": 1,
-}
-_LOOSER: dict[str, Any] = {"eta": 0.24, "lambda": 1.0}
-"""Of replicates: a fit held back as the estimate is would hide in its bias what it does not know.
-
-Replicates held back less make intervals that hold the truth more often (undersmoothing: Hall, Ann Stat 20 (1992) 675).
-They were set on the tables of `tests/builders/interval_coverage.py`; on simulated images, which nothing was set on,
-they hold it less often than they should (`models.seen_coverage`).
-"""
+_SETTINGS: dict[str, Any] = {"objective": "binary:logistic", **SETTINGS}
 _METHOD = (
     "Gradient-boosted trees (XGBoost) of depth 2 on at most {most} columns, screened inside each fit, therapy "
     "interactions among them; {rounds} rounds, chosen by {folds} inner folds, whose held-out log-odds calibrate the "
@@ -64,18 +53,14 @@ class TreeEngine:
 
     def score(self, X: Floats) -> OutcomeScores:
         """Raw log-odds."""
-        single = X.astype(np.float32)
-        margin = self.booster.inplace_predict(single, predict_type="margin").astype(np.float64)
+        margin = margins(self.booster, X)
         if self.replicates is None:
             return OutcomeScores(margin, np.empty((0, X.shape[0])))
-        spread = self.replicates.inplace_predict(single, predict_type="margin").astype(np.float64)
-        return OutcomeScores(margin, spread.reshape(X.shape[0], -1).T)
+        return OutcomeScores(margin, margins(self.replicates, X).reshape(X.shape[0], -1).T)
 
     def contributions(self, X: Floats) -> Floats:
         """Tree SHAP (Lundberg 2020), exact on the margin."""
-        matrix = xgboost.DMatrix(X.astype(np.float32), nthread=1)
-        shares: Floats = self.booster.predict(matrix, pred_contribs=True).astype(np.float64)[:, :-1]
-        return shares
+        return tree_shares(self.booster, X)[0]
 
     def files(self) -> dict[str, bytes]:
         """Native `ubj`."""
@@ -106,10 +91,9 @@ class XGBoostOutcome:
         if not isinstance(target, OutcomeTarget):
             raise BadCohort("xgboost learns an outcome; the target is a time to progression")
         generator = np.random.default_rng(seed)
-        bearable = int(np.clip(target.response.size // _PATIENTS_PER_COLUMN, 8, _MOST_SCREENED))
-        prepared = screen(prepare(table, target, columns), target, bearable)
-        design = meet_therapy(prepared, target, _MOST_MEETING_THERAPY)
-        training = _Training(DesignMatrix(design).apply(prepared.rows), target.response, _column_weights(design), seed)
+        prepared = screen(prepare(table, target, columns), target, bearable_of_trees(target.response.size))
+        design = meet_therapy(prepared, target, MOST_MEETING_THERAPY)
+        training = _Training(DesignMatrix(design).apply(prepared.rows), target.response, column_weights(design), seed)
         rounds, calibration = _rounds_and_calibration(training, target, generator, check)
         base = float(target.response.mean())
         booster = training.fit(np.ones(target.response.size), rounds, base)
@@ -117,9 +101,8 @@ class XGBoostOutcome:
         for index, counts in enumerate(draws(target, replicates, generator)):
             check()
             spread.append(training.fit(counts, rounds, base, draw=1 + index))
-        engine = _loaded(
-            bytes(booster.save_raw("ubj")), _side_by_side(spread, base) if spread else None, len(design.terms)
-        )
+        beside = side_by_side(spread, float(np.log(base / (1 - base)))) if spread else None
+        engine = _loaded(bytes(booster.save_raw("ubj")), beside, len(design.terms))
         recipe = Recipe(
             family=self.name,
             task=self.task,
@@ -170,13 +153,8 @@ class _Training:
             feature_weights=self.column_weights,
             nthread=1,
         )
-        settings = {**_SETTINGS, **(_LOOSER if draw else {}), "base_score": base, "seed": self.seed + draw}
+        settings = {**_SETTINGS, **(LOOSER if draw else {}), "base_score": base, "seed": self.seed + draw}
         return xgboost.train(settings, matrix, rounds)
-
-
-def _column_weights(design: Design) -> Floats:
-    """How often a column is offered to a tree: the few therapy columns would else drown among the many others."""
-    return np.array([_OFFERED.get(term.kind, 1.0) for term in design.terms])
 
 
 def _rounds_and_calibration(
@@ -184,62 +162,27 @@ def _rounds_and_calibration(
 ) -> tuple[int, Calibration]:
     """The number of rounds of least held-out log-loss, and the calibration of the held-out log-odds there."""
     fold = folds(target, _FOLDS, generator)
-    held_out = np.empty((len(_ROUNDS), target.response.size))
+    held_out = np.empty((len(ROUNDS), target.response.size))
     for index in range(_FOLDS):
         check()
         seen, unseen = fold != index, fold == index
-        booster = training.fit(seen.astype(np.float64), _ROUNDS[-1], float(target.response[seen].mean()))
-        for row, rounds in enumerate(_ROUNDS):
+        booster = training.fit(seen.astype(np.float64), ROUNDS[-1], float(target.response[seen].mean()))
+        for row, rounds in enumerate(ROUNDS):
             held_out[row, unseen] = booster.inplace_predict(
                 training.X[unseen].astype(np.float32), predict_type="margin", iteration_range=(0, rounds)
             )
     chance = probability(held_out)
     loss = -(target.response * np.log(chance) + (1 - target.response) * np.log(1 - chance)).mean(axis=1)
     best = int(np.argmin(loss))
-    return _ROUNDS[best], choose_calibration(held_out[best], target.response, generator)
-
-
-def _side_by_side(boosters: Sequence[xgboost.Booster], base: float) -> bytes:
-    """One booster with an output for each replicate: a single call then answers them all."""
-    models = [json.loads(booster.save_raw("json")) for booster in boosters]
-    whole = models[0]
-    groups, inner = len(models), [model["learner"]["gradient_booster"]["model"] for model in models]
-    rounds = len(inner[0]["trees"])
-    trees = [
-        {**part["trees"][index], "id": index * groups + group}
-        for index in range(rounds)
-        for group, part in enumerate(inner)
-    ]
-    margin = float(np.log(base / (1 - base)))
-    inner[0].update(
-        trees=trees,
-        tree_info=[index % groups for index in range(len(trees))],
-        iteration_indptr=list(range(0, len(trees) + 1, groups)),
-    )
-    inner[0]["gbtree_model_param"]["num_trees"] = str(len(trees))
-    stated = whole["learner"]["learner_model_param"]
-    stated.update(num_class=str(groups), base_score="[" + ",".join([f"{margin:.9E}"] * groups) + "]")
-    whole["learner"]["objective"] = {
-        "name": "multi:softprob",
-        "softmax_multiclass_param": {"num_class": str(groups)},
-    }
-    booster = xgboost.Booster({"nthread": 1})
-    booster.load_model(bytearray(json.dumps(whole).encode()))
-    return bytes(booster.save_raw("ubj"))
+    return ROUNDS[best], choose_calibration(held_out[best], target.response, generator)
 
 
 def _loaded(model: bytes, replicates: bytes | None, width: int) -> TreeEngine:
     """Boosters from bytes that were checked, warmed up on one row."""
     try:
-        boosters = [_booster(content) if content is not None else None for content in (model, replicates)]
+        boosters = [booster_of(content) if content is not None else None for content in (model, replicates)]
         engine = TreeEngine(cast(xgboost.Booster, boosters[0]), boosters[1])
         engine.score(np.zeros((1, width)))
     except xgboost.core.XGBoostError as error:
         raise BrokenFile("XGBoost does not take the tree model") from error
     return engine
-
-
-def _booster(content: bytes) -> xgboost.Booster:
-    booster = xgboost.Booster({"nthread": 1})
-    booster.load_model(bytearray(content))
-    return booster

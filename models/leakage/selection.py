@@ -16,7 +16,7 @@ from models.errors import BadCohort, LeakingColumn, LeakingFold
 from models.families.columns import ColumnSpec
 from models.families.preparation import prepare
 from models.families.screening import pick, strengths
-from models.families.target import Bools, OutcomeTarget, Target
+from models.families.target import GRADES, Bools, OutcomeTarget, Target
 
 FEWEST = 10
 """Of columns that are no near copies of each other."""
@@ -76,6 +76,8 @@ def refuse_outside(said: Floats, said_again: Floats, fold: int) -> None:
 def dealt_anew(target: Target, among: Bools) -> Target:
     """The target with the outcomes of some patients turned round: responses flipped, times dealt in reverse order."""
     if isinstance(target, OutcomeTarget):
+        if target.grade is not None:  # the best become the worst, so that responses flip
+            return OutcomeTarget.of_grades(np.where(among, len(GRADES) - 1 - target.grade, target.grade))
         return OutcomeTarget(np.where(among, 1 - target.response, target.response))
     members = np.flatnonzero(among)
     ordered = members[np.argsort(target.time_days[members], kind="stable")]

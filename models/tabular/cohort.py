@@ -7,7 +7,7 @@ import numpy as np
 from features.notice import Notice
 from models.cohort import Cohort, Patient
 from models.families.columns import THERAPY
-from models.families.target import Bools, OutcomeTarget
+from models.families.target import Bools, OutcomeTarget, ProgressionTarget
 from models.figures import group_members
 from models.table import FeatureTable
 from models.tabular.reading import PatientTable
@@ -16,6 +16,9 @@ from models.tabular.reading import PatientTable
 def as_cohort(table: PatientTable) -> tuple[Cohort, FeatureTable]:
     """Patients without scans, and their features as they were given."""
     target = table.target
+    late = target.entry_days if isinstance(target, ProgressionTarget) else None
+    grade = target.grade if isinstance(target, OutcomeTarget) else None
+    died = target.competing if isinstance(target, ProgressionTarget) else None
     therapies = list(table.frame[THERAPY]) if THERAPY in table.frame.columns else [None] * len(table.rows)
     patients = tuple(
         Patient(
@@ -28,6 +31,9 @@ def as_cohort(table: PatientTable) -> tuple[Cohort, FeatureTable]:
             time_days=None if isinstance(target, OutcomeTarget) else float(target.time_days[index]),
             event=None if isinstance(target, OutcomeTarget) else bool(target.event[index]),
             site=None,
+            grade=None if grade is None else int(grade[index]),
+            competing=None if died is None else bool(died[index]),
+            entry_days=None if late is None else float(late[index]),
         )
         for index, row in enumerate(table.rows)
     )

@@ -5,7 +5,7 @@ import pandas as pd
 
 from features.types import Floats
 from models.errors import BadCohort
-from models.families.target import OutcomeTarget, ProgressionTarget, Target
+from models.families.target import GRADES, OutcomeTarget, ProgressionTarget, Target
 from models.manifest_table import bad_cell
 
 _YES = frozenset({"1", "true", "yes", "y"})
@@ -30,6 +30,29 @@ def flags(words: pd.Series, header: str, rows: pd.Series) -> Floats:
     return values
 
 
+def holds_grades(words: pd.Series) -> bool:
+    """Whether a column holds best responses (CR, PR, SD, PD) and not flags."""
+    return any(str(word).strip().upper() in GRADES for word in words.dropna())
+
+
+def grades(words: pd.Series, header: str, rows: pd.Series) -> Floats:
+    """Index in `GRADES` of best responses, NaN for a missing cell, (n,).
+
+    Raises:
+        BadCohort: A cell that is another word, with its row.
+    """
+    values = np.full(len(words), np.nan)
+    for index, word in enumerate(words):
+        if pd.isna(word):
+            continue
+        plain = str(word).strip().upper()
+        if plain not in GRADES:
+            wanted = f"{', '.join(GRADES)}; what else stands for nothing (NE) is told by --missing"
+            raise bad_cell(header, int(rows.iloc[index]), "another value", wanted)
+        values[index] = GRADES.index(plain)
+    return values
+
+
 def times(words: pd.Series, header: str, rows: pd.Series) -> Floats:
     """Times above 0, NaN for a missing cell, (n,).
 
@@ -43,6 +66,22 @@ def times(words: pd.Series, header: str, rows: pd.Series) -> Floats:
         if not (np.isfinite(value) and value > 0):
             seen = f"{value:g}" if np.isfinite(value) else "something that is no finite number"
             raise bad_cell(header, int(rows.iloc[index]), seen, "a time above 0")
+    return values
+
+
+def entries(words: pd.Series, header: str, rows: pd.Series, until: Floats) -> Floats:
+    """Times from which patients were watched, at least 0 and before their own `until`, (n,).
+
+    Raises:
+        BadCohort: A cell that is empty or is no such time, with its row.
+    """
+    values = pd.to_numeric(words, errors="coerce").to_numpy(dtype=np.float64)
+    for index, value in enumerate(values):
+        if not 0 <= value < until[index]:  # nor is NaN
+            seen = f"{value:g}" if np.isfinite(value) else "no finite number"
+            raise bad_cell(
+                header, int(rows.iloc[index]), seen, "a time of at least 0 and before the patient's own time"
+            )
     return values
 
 

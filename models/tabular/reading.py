@@ -12,14 +12,22 @@ from models.cohort_columns import MOST_CATEGORIES
 from models.cohort_facts import CohortFacts, read_facts
 from models.errors import BadCohort
 from models.families.columns import THERAPY, ColumnSpec
-from models.families.target import OutcomeTarget, ProgressionTarget, Target, Task
+from models.families.target import Bools, OutcomeTarget, ProgressionTarget, Target, Task
 from models.leakage.patients import identifies
 from models.leakage.plausibility import implausible
 from models.manifest_table import bad_cell, read_table
 from models.tabular.kinds import model_names
-from models.tabular.labels import flags, require_learnable, times
+from models.tabular.labels import entries, flags, grades, holds_grades, require_learnable, times
 
 SUBJECT = "subject"
+LATE_ENTRY = (
+    "patients entered late: families learn by it; baselines, plain models and figures on held-out patients take no "
+    "account of it, therapies are not compared, and no promise of coverage is made"
+)
+COMPETING = (
+    "death may come first: the family competing learns by it; other families, baselines, plain models and figures on "
+    "held-out patients take it for censoring, therapies are not compared, and no promise of coverage is made"
+)
 FEWEST_ON_A_THERAPY = 5
 """So that each fold, and each inner fold, has seen a therapy that it is asked about."""
 _MISSING = frozenset({"na", "n/a", "nan", "none", "null", "<na>", "missing"})
@@ -35,6 +43,12 @@ class TableRequest:
     outcome: str | None = None
     time: str | None = None
     event: str | None = None
+    entry: str | None = None
+    """Time from which each patient was watched; all from 0 where None."""
+    competing: str | None = None
+    """Whether death (or another end) came before the event, at the time; not recorded where None."""
+    strata: str | None = None
+    """A column of words, each with a baseline of its own; also learned from by families that know no strata."""
     therapy: str | None = None
     groups: tuple[str, ...] = ()
     """For subgroups; also learned from, unless dropped."""
@@ -51,6 +65,8 @@ class TableRequest:
         survival = (self.time, self.event)
         if (self.outcome is None) == (survival == (None, None)) or (None in survival and survival != (None, None)):
             raise BadCohort("wanted an outcome column, or a time column and an event column")
+        if self.outcome is not None and (self.entry, self.competing, self.strata) != (None, None, None):
+            raise BadCohort("a time of entry, competing events and strata go with a time column and an event column")
 
     @property
     def task(self) -> Task:
@@ -81,6 +97,8 @@ class PatientTable:
     """Number of each patient's row, as a spreadsheet counts."""
     notices: tuple[str, ...]
     facts: CohortFacts = field(default_factory=CohortFacts)
+    strata: str | None = None
+    """Model name of the column of strata."""
 
     @property
     def imaging(self) -> tuple[ColumnSpec, ...]:
@@ -120,13 +138,18 @@ def read_patients(request: TableRequest) -> PatientTable:
     if not kept.any():
         raise BadCohort(f"no row has {' and '.join(_label_headers(request))}; wanted one for each patient")
     cells, rows, label = cells[kept].reset_index(drop=True), rows[kept].reset_index(drop=True), label[kept]
-    target: Target = OutcomeTarget(label[:, 0]) if request.outcome else ProgressionTarget(label[:, 0], label[:, 1] > 0)
+    target = _target(request, cells, rows, label)
     require_learnable(target, request.label)
-    told = {*_label_headers(request), *request.drop, *filter(None, (request.therapy, subject))}
+    told = {
+        *_label_headers(request),
+        *request.drop,
+        *filter(None, (request.entry, request.competing, request.therapy, subject)),
+    }
     headers = [header for header in cells.columns if header not in told]
     names = model_names(headers, request.imaging)
     frame, columns, said = _features(cells[headers], rows, names)
     notices += said
+    notices += [LATE_ENTRY] * (request.entry is not None) + [COMPETING] * (request.competing is not None)
     if request.therapy is not None:
         frame[THERAPY] = _words(cells[request.therapy])
     return PatientTable(
@@ -134,12 +157,44 @@ def read_patients(request: TableRequest) -> PatientTable:
         columns=columns,
         headers={name: header for header, name in names.items()},
         target=target,
+        strata=_strata(request, names, columns),
         groups={header: tuple(_group(cells[header])) for header in request.groups},
         subjects=None if subject is None else tuple(str(one) for one in cells[subject]),
         rows=tuple(int(row) for row in rows),
         notices=tuple(notices),
         facts=_facts(request),
     )
+
+
+def _target(request: TableRequest, cells: pd.DataFrame, rows: pd.Series, label: np.ndarray) -> Target:
+    if request.outcome is not None:
+        return (OutcomeTarget.of_grades if holds_grades(cells[request.outcome]) else OutcomeTarget)(label[:, 0])
+    entry = None if request.entry is None else entries(cells[request.entry], request.entry, rows, label[:, 0])
+    return ProgressionTarget(label[:, 0], label[:, 1] > 0, entry, _competing(request, cells, rows, label[:, 1] > 0))
+
+
+def _competing(request: TableRequest, cells: pd.DataFrame, rows: pd.Series, event: Bools) -> Bools | None:
+    """Whether another end came first; an empty cell says that none did.
+
+    Raises:
+        BadCohort: A cell that is no flag, or a patient with both.
+    """
+    if request.competing is None:
+        return None
+    found: Bools = flags(cells[request.competing], request.competing, rows) == 1
+    if (found & event).any():
+        row = int(rows[found & event].iloc[0])
+        raise bad_cell(request.competing, row, f"an end beside {request.event}", "one of the two, whichever came first")
+    return found
+
+
+def _strata(request: TableRequest, names: Mapping[str, str], columns: Sequence[ColumnSpec]) -> str | None:
+    if request.strata is None:
+        return None
+    name = names.get(request.strata, "")
+    if not any(spec.name == name and spec.kind == "category" for spec in columns):
+        raise BadCohort(f"the column {request.strata} holds no few words, the same in several patients; no strata")
+    return name
 
 
 def _facts(request: TableRequest) -> CohortFacts:
@@ -174,15 +229,16 @@ def _is_number(text: str) -> bool:
 
 
 def _require_columns(request: TableRequest, cells: pd.DataFrame, subject: str | None) -> None:
-    given = [request.outcome, request.time, request.event, request.therapy, subject, *request.groups, *request.drop]
+    labels = [request.outcome, request.time, request.event, request.entry, request.competing, request.therapy]
+    given = [*labels, request.strata, subject, *request.groups, *request.drop]
     for header in given:
         if header is not None and header not in cells.columns:
             raise BadCohort(
                 f"the table has no column {header!r}; {nearest(header, tuple(cells.columns))}", column=header
             )
-    labels = [header for header in (*_label_headers(request), request.therapy) if header is not None]
-    for header in labels:
-        if labels.count(header) > 1 or header in request.drop:
+    asked = [header for header in (*labels, request.strata) if header is not None]
+    for header in asked:
+        if asked.count(header) > 1 or header in request.drop:
             raise BadCohort(f"the column {header} is asked for twice: as a label, as the therapy or to be dropped")
 
 
@@ -192,7 +248,9 @@ def _label_headers(request: TableRequest) -> tuple[str, ...]:
 
 def _labels(request: TableRequest, cells: pd.DataFrame, rows: pd.Series) -> np.ndarray:
     if request.outcome is not None:
-        return flags(cells[request.outcome], request.outcome, rows)[:, None]
+        words = cells[request.outcome]
+        of = grades if holds_grades(words) else flags
+        return of(words, request.outcome, rows)[:, None]
     assert request.time is not None and request.event is not None  # noqa: S101 - checked at birth
     event = flags(cells[request.event], request.event, rows)
     known = cells[request.time].where(~np.isnan(event), None)

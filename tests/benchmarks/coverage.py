@@ -19,7 +19,7 @@ from features.profile import DEFAULT_PROFILE
 from models.answers import Answer, Interval
 from models.assure import assure
 from models.cohort import Cohort, read_cohort
-from models.families.all import FAMILIES
+from models.families.all import TRIED
 from models.families.family import Family
 from models.families.target import Task
 from models.manifest import Facts, Manifest
@@ -86,7 +86,7 @@ def measure(say: Say) -> dict[str, Any]:
         say(f"cohort of seed {seed}: {PATIENTS} simulated patients")
         cohorts.append(_cohort(seed))
     figures: dict[str, Any] = {"seeds": list(seeds), "patients": PATIENTS, "models": {}}
-    for family in FAMILIES.values():
+    for family in TRIED.values():
         each = []
         for index, known in enumerate(cohorts):
             each.append(list(_judge(_learned(family, known), cohorts[(index + 1) % COHORTS])))

@@ -21,7 +21,7 @@ from models.baselines import baselines
 from models.crossvalidation import CrossValidation, OfBaseline, OfFamily, validate
 from models.errors import ModelError
 from models.evaluation import Estimate, area_under_curve, patient_draws
-from models.families.all import FAMILIES, family_of
+from models.families.all import FAMILIES, TRIED, family_of
 from models.families.columns import ColumnSpec
 from models.families.target import OutcomeTarget, ProgressionTarget, Task
 from models.leakage.table import refuse_leaky_table
@@ -79,10 +79,19 @@ def measure(say: Say) -> dict[str, Any]:
     return figures
 
 
+def _asked(task: Task) -> list[str]:
+    """Of the task: those asked for by name, else those that are tried unasked."""
+    return [family for of, family in (FAMILIES if FAMILIES_ASKED else TRIED) if of == task and _is_asked(family)]
+
+
+def _is_asked(family: str) -> bool:
+    return not FAMILIES_ASKED or family in FAMILIES_ASKED
+
+
 def _cohort(name: str, request: TableRequest, say: Say) -> dict[str, Any]:
     table = read_patients(request)
     refuse_leaky_table(table, folds=FOLDS, seed=SEED)
-    families = [family for task, family in FAMILIES if task == request.task and family in (FAMILIES_ASKED or (family,))]
+    families = _asked(request.task)
     ours: dict[str, Predictor] = {one: OfFamily(family_of(request.task, one), table.columns, SEED) for one in families}
     beside = dict(plain_models(request.task, table.columns))
     if request.task == "progression":
@@ -127,9 +136,7 @@ def _external(data: Path, folder: Path, say: Say) -> dict[str, Any]:
     found: dict[str, Any] = {"patients": len(rows[1])}
     say(f"\nmama_mia, learned from I-SPY2, judged on {len(rows[1])} of other cohorts")
     predictors: dict[str, Predictor] = {
-        family: OfFamily(family_of("outcome", family), tuple(names), SEED)
-        for task, family in FAMILIES
-        if task == "outcome" and family in (FAMILIES_ASKED or (family,))
+        family: OfFamily(family_of("outcome", family), tuple(names), SEED) for family in _asked("outcome")
     }
     predictors |= plain_models("outcome", tuple(names))
     for who, predictor in predictors.items():

@@ -13,7 +13,7 @@ from builders.tables import EMBEDDED, TEXTURE, THERAPIES, Known, known
 
 from features.types import Floats
 from models.calibration import probability
-from models.families.all import FAMILIES
+from models.families.all import TRIED
 from models.families.family import Fitted, OutcomeScores, ProgressionScores
 from models.intervals import restricted_mean, spread
 
@@ -71,7 +71,7 @@ def main() -> None:
     for patients in (150, 400):
         data = [known(patients, seed=seed, noise_columns=60) for seed in range(COHORTS)]
         fresh = [known(300, seed=50 + seed, noise_columns=60) for seed in range(COHORTS)]
-        for (task, name), family in FAMILIES.items():
+        for (task, name), family in TRIED.items():
             fits = [family.fit(one.table, one.target(task), one.columns, seed=1) for one in data]
             shares = np.mean([coverage(fit, new) for fit, new in zip(fits, fresh, strict=True)], axis=0)
             line = {"task": task, "family": name, "patients": patients, "estimate": round(float(shares[0]), 2)}
