@@ -24,11 +24,15 @@ from features.radiomics.catalogue import feature_names
 from features.samples import CASES, sample
 from features.types import Floats, Mask, Voxels
 from models.encoder_training.untrained import write_untrained
+from models.simulation.render import render
+from models.simulation.scanner import draw_scanner
+from models.simulation.tumour import Tumour, draw_tumour
 
 VIEWS = 4
 STRENGTHS = {"mild": 0, "marked": 2, "severe": 3}
 """How much another scan differs; the table's other columns are of the mild one."""
 DRAWS = 1000
+SIMULATED = 200
 FEWEST_VOXELS = 8
 """Of a lesion that is scanned coarsely."""
 Described = NDArray[np.float64]
@@ -82,8 +86,52 @@ def measure(say: Callable[[str], None]) -> dict[str, Any]:
         more = interval(hits["encoder"][word] - hits["untrained twin"][word])
         found["encoder"][f"more than the twin, {word}"] = more
         say(f"\n{word}: found again by the encoder more than by its twin: {_shown(more)}, paired by lesion")
+    found["factors"] = _of_factors(say, Encoder.load(trained), Encoder.load(twin))
     found["planes"] = _of_planes(say, lesions, words, {way: ways[way] for way in ("encoder", "untrained twin")})
     return found
+
+
+def _of_factors(say: Callable[[str], None], encoder: Encoder, twin: Encoder) -> dict[str, Any]:
+    """Known factors of tumours from another generator than the encoder's own, that of simulated cohorts."""
+    lesions, tumours = zip(*(_simulated(seed) for seed in range(SIMULATED)), strict=True)
+    truths = {
+        "volume": np.log([one.volume_mm3 for one in tumours]),
+        "texture scale": np.log([one.texture_scale_mm for one in tumours]),
+        "heterogeneity": np.array([one.heterogeneity_hu for one in tumours]),
+        "necrosis": np.array([one.necrosis for one in tumours]),
+        "spiculation": np.array([one.spiculation for one in tumours]),
+        "lobulation": np.array([one.lobulation for one in tumours]),
+        "density": np.array([one.density_hu for one in tumours]),
+        "chest wall": np.array([float(one.wall_attached) for one in tumours]),
+    }
+    words, listed = ["ct"] * len(lesions), list(lesions)
+    described = {
+        "encoder": _embedding(encoder, words)(listed),
+        "untrained twin": _embedding(twin, words)(listed),
+        "intensity statistics": np.stack([statistics(one) for one in listed]),
+        "radiomics": _radiomics(listed, words),
+    }
+    features = {way: scaled([one])[0] for way, one in described.items()}
+    say(f"\nFactors of {SIMULATED} simulated tumours, explained variance (R2), each by the others")
+    say(f"| factor | {' | '.join(features)} | encoder more than its twin |")
+    say("|---" * (len(features) + 2) + "|")
+    found: dict[str, Any] = {}
+    for factor, truth in truths.items():
+        errors = {way: (_ridge_left_out(one, truth, 10.0) - truth) ** 2 / truth.var() for way, one in features.items()}
+        more = interval(errors["untrained twin"] - errors["encoder"])
+        found[factor] = {**{way: float(1.0 - of.mean()) for way, of in errors.items()}, "more": more}
+        shares = " | ".join(f"{1.0 - of.mean():.2f}" for of in errors.values())
+        say(f"| {factor} | {shares} | {_shown(more)} |")
+    return found
+
+
+def _simulated(seed: int) -> tuple[Lesion, Tumour]:
+    rng = np.random.default_rng([77, seed])
+    tumour = draw_tumour(rng)
+    picture = render([tumour], draw_scanner(rng), rng)
+    z, y, x = picture.hu.shape
+    grid = Grid((x, y, z), picture.spacing_mm, (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    return Lesion(1, picture.hu.astype(np.float32), picture.labels == 1, grid), tumour
 
 
 def _of_planes(
