@@ -24,6 +24,19 @@ def show_models(answer: model_pb2.ListModelsResponse, to: Console) -> None:
     for model in answer.models:
         if model.trouble:
             to.print(Text(f"{model.reference.name}: {model.trouble}", style="bold red"))
+        if model.HasField("challenger"):
+            to.print(Text(_challenger_words(model)))
+
+
+def _challenger_words(model: model_pb2.Model) -> str:
+    """What is tried beside it, of how many patients, or why nothing is."""
+    tried, who = model.challenger, f"{model.reference.name}: challenger version {model.challenger.reference.version}"
+    told = []
+    if tried.reference.digest:
+        told += [f"answers {100 * tried.canary_share:g} % of patients"] if tried.canary_share else []
+        told += [f"is asked in shadow of {100 * tried.shadow_share:g} %"] if tried.shadow_share else []
+    told += [tried.trouble] if tried.trouble else []
+    return f"{who} {' and '.join(told)}"
 
 
 def show_change(answer: model_pb2.WatchModelsResponse, to: Console) -> None:

@@ -259,6 +259,16 @@ def test_what_is_wrong_with_a_model_is_told() -> None:
     row(text, "outcome-xgboost: version 3 was refused")
     row(text, "new: it is broken")
     assert "new v1" not in text
+    told = model()
+    told.challenger.reference.version, told.challenger.reference.digest = "9", "d" * 64
+    told.challenger.canary_share, told.challenger.shadow_share = 0.05, 0.2
+    text = page(show_models, model_pb2.ListModelsResponse(models=[told]))
+    name = told.reference.name
+    assert f"{name}: challenger version 9 answers 5 % of patients and is asked in shadow of 20 %" in " ".join(
+        text.split()
+    )
+    told.challenger.CopyFrom(model_pb2.Challenger(trouble="version 10 does not serve"))
+    assert "version 10 does not serve" in page(show_models, model_pb2.ListModelsResponse(models=[told]))
     assert "No model serves." in page(show_models, model_pb2.ListModelsResponse(models=[refused]))
 
 
