@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 
 from service.known import method_of
+from service.wrapped import Handler, Wrapped
 
 Around = Callable[[str, grpc.aio.ServicerContext[Any, Any]], AbstractAsyncContextManager[None]]
 """Takes the method, as `service.known.method_of` gives it, and the call's context."""
@@ -18,6 +19,7 @@ class Intercept(grpc.aio.ServerInterceptor):
 
     def __init__(self, around: Around) -> None:
         self._around = around
+        self._wrapped = Wrapped()
 
     async def intercept_service(
         self,
@@ -29,6 +31,9 @@ class Intercept(grpc.aio.ServerInterceptor):
         if handler is None:
             return None
         method = method_of(handler, handler_call_details)
+        return self._wrapped.of(method, handler, lambda: self._wrap(handler, method))
+
+    def _wrap(self, handler: Handler, method: str) -> Handler:
         kind = f"{'stream' if handler.request_streaming else 'unary'}_"
         kind += "stream" if handler.response_streaming else "unary"
         behaviour = getattr(handler, kind)
