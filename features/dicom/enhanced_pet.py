@@ -27,7 +27,9 @@ def in_real_world(data: Dataset, frames: Sequence[Frame]) -> tuple[str, tuple[Fr
     shared = first_of(data, "SharedFunctionalGroupsSequence") or Dataset()
     units: set[str] = set()
     mapped: list[Frame] = []
-    for own, frame in zip(items_of(data, "PerFrameFunctionalGroupsSequence"), frames, strict=True):
+    # Frames that nothing is said of one by one share what is said of all; `frames_of` has counted the others.
+    groups = items_of(data, "PerFrameFunctionalGroupsSequence") or [Dataset()] * len(frames)
+    for own, frame in zip(groups, frames, strict=True):
         of_frame = items_of(own, "RealWorldValueMappingSequence") or items_of(shared, "RealWorldValueMappingSequence")
         by_unit = {_unit(one): one for one in of_frame}
         unit = next((known for known in _UNITS if known in by_unit), None)

@@ -1,6 +1,6 @@
 """Enhanced PET in SUV: by real world values in SUV or Bq/ml, each frame by its own, or refused with what is lacking."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from features.errors import SuvNotComputable
+from features.errors import DamagedFile, SuvNotComputable
 from features.imaging.read import read_image
 
 VOXELS = ramp(kind="uint16")
@@ -34,8 +34,9 @@ def pet(
     corrected: str = "YES",
     weight_kg: float | None = WEIGHT_KG,
     syntax: str = ExplicitVRLittleEndian,
+    change: Callable[[Dataset], None] = lambda data: None,
 ) -> bytes:
-    def change(data: Dataset) -> None:
+    def told(data: Dataset) -> None:
         tracer = Dataset()
         tracer.RadionuclideTotalDose, tracer.RadionuclideHalfLife = DOSE_BQ, HALF_LIFE_S
         tracer.RadiopharmaceuticalStartDateTime = injected
@@ -46,8 +47,9 @@ def pet(
             data.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence = Items(mappings)
         for frame, own in zip(data.PerFrameFunctionalGroupsSequence, per_frame, strict=False):
             frame.RealWorldValueMappingSequence = Items([own])
+        change(data)
 
-    return enhanced(VOXELS, ENHANCED_PT, change=change, syntax=syntax)
+    return enhanced(VOXELS, ENHANCED_PT, change=told, syntax=syntax)
 
 
 def refusal(file: bytes) -> str:
@@ -83,6 +85,9 @@ def test_each_frame_has_its_own_slope() -> None:
 def test_what_is_lacking_is_said() -> None:
     assert "none of 0 real world value mappings" in refusal(pet())
     assert "none of 1 real world value mappings" in refusal(pet(mapping("{SUVlbm}g/ml", 1.0)))
+    bare = pet(mapping(ACTIVITY, 1.0), change=lambda data: delattr(data, "PerFrameFunctionalGroupsSequence"))
+    with pytest.raises(DamagedFile, match="no position"):
+        read_image(source(bare))
     assert "mapped by a table" in refusal(pet(mapping(ACTIVITY, None)))
     mixed = [mapping(BY_WEIGHT if index else ACTIVITY, 1.0) for index in range(len(VOXELS))]
     assert "differ in units" in refusal(pet(per_frame=mixed))
