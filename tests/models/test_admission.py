@@ -238,7 +238,7 @@ def test_a_model_that_hangs_or_eats_memory_ends_in_its_child(
     build: Callable[[], onnx.ModelProto], told: str, tmp_path: Path
 ) -> None:
     folder = save_onnx(tmp_path / "v", build(), "outcome")
-    tried = try_version(folder, "m", "1", Limits(memory_bytes=8 * 2**30, seconds=8))
+    tried = try_version(folder, "m", "1", Limits(memory_bytes=4 * 2**30, seconds=8))
     check = tried.checks[-1]
     assert check.status == "refused"
     assert told in check.detail

@@ -50,7 +50,7 @@ def test_confounding_is_adjusted_away() -> None:
 
 
 def test_restricted_means_are_compared_under_censoring() -> None:
-    known = treated(1000, 6)
+    known = treated(500, 6)
     how = replace(QUICK, horizons=(HORIZON,))
     comparison = compare(known.frame, COLUMNS, known.progression, PAIR, how)
     assert [(one.quantity, one.day) for one in comparison.effects] == [
