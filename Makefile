@@ -19,8 +19,8 @@ demo: .venv/.ready  ## a real lung CT, each therapy compared over gRPC
 serve: .venv/.ready  ## the service on 127.0.0.1:50051, with the demo's models once `make demo` ran
 	@$(PY) -m service serve $(or $(ARGS),$(addprefix --settings ,$(wildcard build/demo/service.yaml)))
 
-test: .venv/.ready  ## all tests, two files at a time
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: .venv/.ready  ## all tests, two files at a time, so that each has one thread
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.ready  ## ruff, mypy strict, import-linter, the contract, the image
 	@bash deploy/check.sh
