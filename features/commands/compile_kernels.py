@@ -13,7 +13,7 @@ def add_to(commands: Subcommands) -> None:
 
 def run(out: TextIO) -> int:
     """Compiles what is not compiled yet, and says how long each took."""
-    from features.radiomics.fused.compiled import KERNELS  # noqa: PLC0415  loads numba
+    from features.compiled import KERNELS  # noqa: PLC0415  loads numba
     from features.radiomics.fused.rehearsal import rehearse  # noqa: PLC0415
 
     start = before = time.perf_counter()

@@ -11,6 +11,7 @@ from features.commands.extract import Subcommands
 from features.commands.profile_argument import HELP, chosen_profile
 from features.embedding.encoder import DEFAULT
 from features.measures import QUANTITIES
+from features.modalities import MODALITIES, PROJECTIONS, is_projection
 from features.profile import Profile
 from features.radiomics.catalogue import FEATURES, feature_names
 from features.radiomics.definitions import DIFFERENCES, definition_of
@@ -25,6 +26,7 @@ class Listing:
     """What is asked on the command line."""
 
     profile: str | None
+    modality: str
     class_name: str | None
     form: str | None
 
@@ -55,6 +57,10 @@ def add_to(commands: Subcommands) -> None:
     description = "name, definition, formula, unit, IBSI code and source of every feature that a profile takes"
     parser = commands.add_parser("list", help="the catalogue of features", description=description)
     parser.add_argument("--profile", metavar="NAME|FILE", help=f"{HELP}; default: default")
+    parser.add_argument(
+        "--modality", choices=MODALITIES, default="ct", help="of which kind of image (default: ct); of one plane are "
+        + ", ".join(sorted(PROJECTIONS)),
+    )  # fmt: skip
     parser.add_argument("--class", dest="class_name", choices=(*FEATURES, *OTHERS), help="only these")
     parser.add_argument(
         "--format",
@@ -71,7 +77,11 @@ def run(asked: Listing, out: TextIO) -> int:
         BadProfile: The profile cannot be used.
         OSError: It cannot be read.
     """
-    entries = [one for one in catalogue(chosen_profile(asked.profile)) if asked.class_name in (None, one.class_name)]
+    entries = [
+        one
+        for one in catalogue(chosen_profile(asked.profile), asked.modality)
+        if asked.class_name in (None, one.class_name)
+    ]
     form = asked.form or ("table" if out.isatty() else "json")
     if form == "json":
         for entry in entries:
@@ -85,9 +95,9 @@ def run(asked: Listing, out: TextIO) -> int:
     return 0
 
 
-def catalogue(profile: Profile) -> Iterator[Entry]:
-    """Every number that a scan can give under a profile; names do not differ between modalities."""
-    settings = profile.for_modality("ct")
+def catalogue(profile: Profile, modality: str = "ct") -> Iterator[Entry]:
+    """Every number that a scan of a modality can give under a profile; of one plane there is no volume."""
+    settings = profile.for_modality(modality)
     standard = settings.ibsi is not None
     for name in feature_names(settings):
         of = definition_of(name)
@@ -102,6 +112,8 @@ def catalogue(profile: Profile) -> Iterator[Entry]:
             differs="" if standard else " ".join(DIFFERENCES[key] for key in of.differs),
         )
     for quantity in QUANTITIES:
+        if quantity.name == "volume_mm3" and is_projection(modality):
+            continue
         # RECIST measures diameters; volume and count are our own.
         source = RECIST if quantity.unit == "mm" else "features/measures.py"
         unit = quantity.unit.replace("mm3", "mm³")

@@ -94,6 +94,13 @@ def test_the_list_names_all_that_a_scan_can_give(capsys: pytest.CaptureFixture[s
     assert all(list(entry) == FIELDS for entry in entries)
 
 
+def test_the_list_of_one_plane_has_areas_and_no_volume(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [entry["name"] for entry in listed(capsys, "--modality", "mg")]
+    assert {"original_shape2D_Perimeter", "measure.area_mm2"} <= set(names)
+    assert not [name for name in names if "shape_" in name or name == "measure.volume_mm3"]
+    assert "original_shape_MeshVolume" in [entry["name"] for entry in listed(capsys, "--modality", "pt")]
+
+
 def test_an_entry_says_what_the_value_means_under_the_profile(capsys: pytest.CaptureFixture[str]) -> None:
     (plain,) = [one for one in listed(capsys, "--class", "firstorder") if one["name"].endswith("_Kurtosis")]
     assert plain["ibsi"] == "IPH6"
