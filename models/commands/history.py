@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from models.commands.names import model_name
+from models.commands.names import model_name_or_none
 from models.commands.train import add_registry_to
 from models.history import Stretch, evidence_lines, history
 from models.registry import Registry
@@ -19,7 +19,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         help="what served when, admitted by whom",
         description="What served when, admitted by whom, on which evidence, oldest first.",
     )
-    parser.add_argument("name", nargs="?", default="", type=_name, metavar="NAME", help="of one model; else of all")
+    parser.add_argument(
+        "name", nargs="?", default="", type=model_name_or_none, metavar="NAME", help="of one model; else of all"
+    )
     parser.add_argument(
         "--releases",
         metavar="URI",
@@ -51,10 +53,6 @@ def _folder(chosen: argparse.Namespace) -> Path:
     if uri.startswith("sqlite:///"):
         return Path(uri.removeprefix("sqlite:///")).absolute().parent
     return Path(chosen.data)
-
-
-def _name(text: str) -> str:
-    return model_name(text) if text else ""
 
 
 def _text(of: Stretch) -> str:

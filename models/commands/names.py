@@ -11,3 +11,8 @@ def model_name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise argparse.ArgumentTypeError("wanted a letter, then letters, digits, _, . or -, at most 128")
     return text
+
+
+def model_name_or_none(text: str) -> str:
+    """The same, or nothing: argparse reads its own defaults, too."""
+    return model_name(text) if text else ""

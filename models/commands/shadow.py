@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from models.commands.names import model_name
+from models.commands.names import model_name_or_none
 from models.commands.train import add_registry_to
 from models.database import sqlite_uri
 from models.errors import ModelError
@@ -33,7 +33,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         help="a challenger's answers in shadow beside the champion's",
         description="Agreement, drift and performance of challengers that answered in shadow, 95 % intervals.",
     )
-    parser.add_argument("name", nargs="?", default="", type=_name, metavar="NAME", help="of one model; else of all")
+    parser.add_argument(
+        "name", nargs="?", default="", type=model_name_or_none, metavar="NAME", help="of one model; else of all"
+    )
     parser.add_argument(
         "--monitoring", metavar="URI", help="the service's store (default monitoring.db in the data folder)"
     )
@@ -112,7 +114,3 @@ def _drift_text(of: Monitored) -> str:
     if not of.inputs:
         return f"{who}: drift is not told, fewer than 20 cases so far"
     return f"{who}: drift in its newest {of.cases} cases: {', '.join(of.drifted) or 'none'}"
-
-
-def _name(text: str) -> str:
-    return model_name(text) if text else ""

@@ -116,9 +116,10 @@ def _files_only(digest: str) -> Source:
 
 def _model(version: Version, settings: Settings, registry: Registry, encoders: Encoders) -> Model:
     """The version that answered, from the service's own copy or from the registry."""
-    copy = settings.data_folder / "serving" / version.name / f"{version.version}-{version.digest[:16]}"
-    model = _loaded(copy, version) if copy.is_dir() else None
-    if model is None:
+    kept = f"{version.name}/{version.version}-{version.digest[:16]}"
+    copies = [settings.data_folder / tried / kept for tried in ("serving", "challengers")]
+    found = (model for copy in copies if copy.is_dir() and (model := _loaded(copy, version)) is not None)
+    if (model := next(found, None)) is None:
         with TemporaryDirectory() as folder:
             try:
                 model = _loaded(registry.fetch(version.name, version.version, Path(folder) / "model"), version)
