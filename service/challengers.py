@@ -92,6 +92,12 @@ def canary_notices(serving: ServingSet, names: Mapping[str, object]) -> list[Not
     ]
 
 
+def failed_canaries(serving: ServingSet) -> list[Notice]:
+    """Says of the challengers of a set that could not answer that others do in their place."""
+    tried = ", ".join(f"{name} version {serving.served[name].model.version}" for name in serving.champions)
+    return [Notice("CANARY_FAILED", f"{tried} would answer this patient and failed; the versions that serve answer")]
+
+
 def _takes(challenger: Served, champion: Served, case: Case) -> bool:
     if not set(champion.model.therapies) <= set(challenger.model.therapies):
         return False

@@ -1,5 +1,6 @@
 """Predicts, compares and extracts: one case through the asked models of one pinned set."""
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import grpc
 
 from features.cache import FeatureCache
 from features.case import Case, Source
+from features.errors import Cancelled
 from models.answers import Answer, Notice
 from models.computable import profile_of
 from models.errors import MissingColumn, ModelError
@@ -19,12 +21,12 @@ from service.answer import difference_of, prediction_of, warnings_of
 from service.audit.key import Key
 from service.auth import Caller, caller_of
 from service.board import pictures_of, similar_patients_of
-from service.challengers import Pinned, canary_notices
+from service.challengers import Pinned, canary_notices, failed_canaries
 from service.convert import case_of, require_different, within_case
 from service.errors import BadRequestField
 from service.extraction import Extraction
 from service.hosting import Host, ServingSet
-from service.inputs import Inputs, Instruments, inputs_of, measure_for, notices_of
+from service.inputs import Inputs, Instruments, Measured, inputs_of, measure_for, notices_of
 from service.monitoring.observer import Asked as Observed
 from service.monitoring.part import Monitoring
 from service.pacs.door import ArchiveDoor
@@ -40,6 +42,8 @@ from service.trials import Trials
 from service.uploads import UploadStore
 from service.work import Check, Work
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -48,6 +52,9 @@ class Wanted:
     formats: tuple[Format, ...]
     pacs: str
     """The archive where results go; empty for none."""
+
+    def __bool__(self) -> bool:
+        return bool(self.formats or self.pacs)
 
 
 class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
@@ -127,18 +134,21 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         wanted = self._wanted(request, caller)
         with self._opened(request.case, caller) as (case, instruments):
             ticket = self._monitoring.ticket(caller.name, request.case.subject)
-            serving = self._trials.challengers.answering(pinned, request.case.subject, case)
-            selection = select(serving, case, names, therapies, compare=False)
-            asking = ask(case, serving, selection, None, instruments, check)
+            question = Asker(case, names, therapies, None, instruments, check)
+            serving, asking = question.answered(
+                self._trials.challengers.answering(pinned, request.case.subject, case), pinned.champions
+            )
             response = predicted(asking)
             number(response, request.case.subject, caller, self._key)
             add_board(response, request.board, case, asking, instruments, check)
-            self._add_results(response, asking.answered(request.case.subject, response), case, wanted, caller, check)
+            if wanted:
+                answered = asking.answered(request.case.subject, response)
+                self._add_results(response, answered, case, wanted, caller, check)
         self._monitoring.observe(ticket, response.provenance.prediction_id, asking.observed())
-        question = Question(
+        shadow = Question(
             case, instruments, ticket, response.provenance.prediction_id, asking.observed(), pinned.challengers
         )
-        self._trials.tried(question, serving, request.case.subject)
+        self._trials.tried(shadow, serving, request.case.subject)
         return response
 
     def _compare(
@@ -154,18 +164,21 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         wanted = self._wanted(request, caller)
         with self._opened(request.case, caller) as (case, instruments):
             ticket = self._monitoring.ticket(caller.name, request.case.subject)
-            serving = self._trials.challengers.answering(pinned, request.case.subject, case)
-            selection = select(serving, case, names, therapies, compare=True)
-            asking = ask(case, serving, selection, reference, instruments, check)
+            question = Asker(case, names, therapies, reference, instruments, check)
+            serving, asking = question.answered(
+                self._trials.challengers.answering(pinned, request.case.subject, case), pinned.champions
+            )
             response = compared(asking, therapies, reference)
             number(response, request.case.subject, caller, self._key)
             add_board(response, request.board, case, asking, instruments, check)
-            self._add_results(response, asking.answered(request.case.subject, response), case, wanted, caller, check)
+            if wanted:
+                answered = asking.answered(request.case.subject, response)
+                self._add_results(response, answered, case, wanted, caller, check)
         self._monitoring.observe(ticket, response.provenance.prediction_id, asking.observed())
-        question = Question(
+        shadow = Question(
             case, instruments, ticket, response.provenance.prediction_id, asking.observed(), pinned.challengers
         )
-        self._trials.tried(question, serving, request.case.subject)
+        self._trials.tried(shadow, serving, request.case.subject)
         return response
 
     def _extract(
@@ -235,6 +248,43 @@ class Asking:
         return Answered.of(subject, response, profiles)
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """What is asked about one case, to be put to one set of models or another."""
+
+    case: Case
+    names: Sequence[str]
+    therapies: Sequence[str]
+    reference: str | None
+    """Against which therapy the others are compared; None for no comparison."""
+    instruments: Instruments
+    check: Check
+
+    def answered(self, serving: ServingSet, champions: ServingSet) -> tuple[ServingSet, "Asking"]:
+        """By the set that was chosen for the case; where a challenger in it fails, by those that serve the others.
+
+        Gives the set that answered, and what it said.
+        """
+        if serving is champions:
+            return champions, self._asked(champions)[1]
+        try:
+            chosen, asking = self._asked(serving)
+        except Cancelled:
+            raise
+        except Exception as error:
+            log.warning("a canary fails, and those that serve answer", exc_info=error)
+        else:
+            silent = {asked.model.name for asked in chosen.asked} - {asked.model.name for asked, _ in asking.answers}
+            if not silent & serving.champions.keys():
+                return serving, asking
+        asking = self._asked(champions)[1]
+        return champions, replace(asking, notices=[*failed_canaries(serving), *asking.notices])
+
+    def _asked(self, serving: ServingSet) -> tuple[Selection, "Asking"]:
+        chosen = select(serving, self.case, self.names, self.therapies, compare=self.reference is not None)
+        return chosen, ask(self.case, serving, chosen, self.reference, self.instruments, self.check)
+
+
 def ask(
     case: Case,
     serving: ServingSet,
@@ -249,23 +299,24 @@ def ask(
     measured = measure_for(case, [asked.model for asked in selection.asked], instruments, check)
     answers: list[tuple[Asked, Answer]] = []
     inputs: dict[str, Inputs] = {}
+    used: dict[str, Measured] = {}
     for asked in selection.asked:
         check()
-        of_model = inputs_of(asked.model, case, measured[asked.model.name])
+        name = asked.model.name
         try:
-            answer = _answer(asked, of_model, reference, instruments)
+            given = inputs_of(asked.model, case, measured[name])
+            answer = _answer(asked, given, reference, instruments)
         except MissingColumn as error:
             if asked.by_name:
                 raise of_named(asked.model, error, "models") from None
-            error.details.setdefault("model", asked.model.name)
+            error.details.setdefault("model", name)
             refusals.append(error)
             notices.append(left_out(asked.model, error))
-        else:
-            answers.append((asked, answer))
-            inputs[asked.model.name] = of_model
+            continue
+        answers.append((asked, answer))
+        inputs[name], used[name] = given, measured[name]
     if not answers:
         raise nothing_left(refusals)
-    used = {asked.model.name: measured[asked.model.name] for asked, _ in answers}
     groups = {id(group): group for group in used.values()}
     return Asking(
         answers,

@@ -171,7 +171,10 @@ def test_a_shadow_is_asked_after_the_answer_and_both_are_kept_until_deleted(
         arms = parts(service)[0].challengers.pinned().challengers[NAME].model
         truth = arms.predict({reason.feature: reason.value for reason in answers[0].predictions[0].contributions
                               if not reason.category} | {"clinical.sex": "female"}, THERAPIES)  # fmt: skip
-        assert set(values) == set(THERAPIES) == {one.therapy for one in truth.predictions}
+        assert values == pytest.approx(
+            {one.therapy: one.outcome.probability for one in truth.predictions if one.outcome}
+        )
+        assert set(values) == set(THERAPIES)
         assert values != given
         assert counted(service, "radresponse_shadow_total", model=NAME, version="2", result="answered") == 3
         # The same question again is one row; a reported outcome is set beside both.
@@ -205,6 +208,33 @@ def test_a_challenger_in_trouble_is_shown_and_what_serves_goes_on(registry_folde
         assert told.challenger.reference.version == "2", "the one before goes on being tried"
         assert counted(service, "radresponse_challenger_trouble", model=NAME, version=never, reason="NOT_RELEASED") == 1
         assert versions_quietly(service, SUBJECTS[:1]) == ["2"]
+
+
+def test_a_canary_that_fails_leaves_the_patient_to_the_champion(registry_folder: Path, tmp_path: Path) -> None:
+    with trying(registry_folder, tmp_path, canary=1.0) as (service, _):
+        assert versions(service, SUBJECTS[:1]) == {SUBJECTS[0]: "2"}
+        held = parts(service)[0].challengers.pinned().challengers[NAME].model
+        real = type(held).predict
+
+        def predict(self: object, *args: object, **kwargs: object) -> object:
+            if self is held:
+                raise FloatingPointError("a value of a patient: 61")
+            return real(self, *args, **kwargs)  # type: ignore[arg-type]
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(type(held), "predict", predict)
+            before = counted(service, "radresponse_canary_total", model=NAME, version="2")
+            answer = service.predict(asked(SUBJECTS[1]))
+            assert {one.version for one in answer.provenance.models} == {"1"}
+            assert {one.model.version for one in answer.predictions} == {"1"}
+            (told,) = warnings_of(answer, "CANARY_FAILED")
+            assert "version 2" in told and "61" not in told
+            assert not warnings_of(answer, "CANARY")
+            assert counted(service, "radresponse_canary_total", model=NAME, version="2") == before
+            # What the case itself lacks is said of the version that serves.
+            lacking = prediction_pb2.PredictRequest(case=case(subject=SUBJECTS[1]), models=[NAME])
+            assert refused(service.predict, lacking, SUBJECTS[1]).reason == "MISSING_COLUMN"
+        assert versions(service, SUBJECTS[1:2]) == {SUBJECTS[1]: "2"}
 
 
 class _Monitoring:
