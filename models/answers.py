@@ -1,7 +1,7 @@
 """What a model answers: predictions for each therapy, with interval, reasons and applicability."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from models.effects.answers import Comparison
 
@@ -77,9 +77,11 @@ class Risk:
     """Higher is worse; its zero is the version's own, so only differences within one version mean something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """How far one column moved the prediction from the average training patient."""
+class Contribution(NamedTuple):
+    """How far one column moved the prediction from the average training patient.
+
+    A tuple, for an answer makes one for each of hundreds of columns.
+    """
 
     column: str
     value: float | str | None

@@ -47,9 +47,13 @@ class Database:
         self._must_exist = must_exist
         url = _url(uri)
         self.dialect = url.get_backend_name()
+        self.place = "?" if self.dialect == "sqlite" else "%s"
+        """Stands for a value in a statement that goes to the driver itself."""
         self._file = Path(url.database or "") if self.dialect == "sqlite" else None
         self._inode: int | None = None
         self._engine = _sqlite(url) if self._file else _postgresql(url)
+        driver = self._engine.dialect.loaded_dbapi
+        self._driver_error: type[Exception] = driver.Error
         self._ready = False
 
     def close(self) -> None:
@@ -78,8 +82,9 @@ class Database:
         with self._answering():
             self._prepare()
             with self._engine.connect() as connection:
+                connection.begin()
                 if self.dialect == "sqlite":
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    connection.connection.cursor().execute("BEGIN IMMEDIATE")
                 for table in locked if self.dialect == "postgresql" else ():
                     connection.execute(text(f'LOCK TABLE "{table}" IN EXCLUSIVE MODE'))
                 yield connection
@@ -134,7 +139,7 @@ class Database:
     def _answering(self) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        except (SQLAlchemyError, self._driver_error, OSError) as error:
             raise StoreUnavailable(f"the store cannot be used ({type(error).__name__})") from error
 
 

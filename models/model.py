@@ -5,6 +5,7 @@ from typing import Protocol
 
 from features.profile import Profile
 from models.answers import Answer, SimilarPatient
+from models.encoding import Encoding
 from models.families.columns import ColumnSpec
 from models.families.target import Task
 from models.manifest import Metric
@@ -76,6 +77,10 @@ class Model(Protocol):
     @property
     def card(self) -> str:
         """Markdown."""
+
+    @property
+    def encoding(self) -> Encoding:
+        """Its columns, made ready."""
 
     @property
     def profile(self) -> Profile | None:

@@ -4,13 +4,14 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import cast
 
 import numpy as np
 
 from models.errors import BrokenFile
+from models.forest import Nodes, Paths, paths_of
 from models.ubjson import Value, read_ubjson
 
 MOST_BYTES = 64 * 2**20
@@ -60,6 +61,19 @@ class Forest:
     """Of an accelerated failure time: normal, logistic or extreme."""
     scale: float = 1.0
     """Of that distribution."""
+    base: tuple[float, ...] = field(default=(), compare=False)
+    """As the file states it, one for each output: a probability, a hazard ratio or a time, not a margin."""
+    nodes: tuple[Nodes, ...] = field(default=(), compare=False, repr=False)
+    """Of each tree."""
+
+    def paths(self, rounds: int = 0) -> Paths | None:
+        """Laid out for single rows, the first rounds alone where a number is given; None where XGBoost has to do it."""
+        start = np.array(self.base, dtype=np.float32)
+        if self.objective == "binary:logistic":
+            margin = -np.log(np.float32(1) / start - np.float32(1))
+        else:
+            margin = start if self.objective == "multi:softprob" else np.log(start)
+        return paths_of(self.nodes[: rounds * self.groups or None], self.groups, margin)
 
 
 def check_forest(content: bytes, *, columns: int, objectives: Sequence[str] = OURS, brought: bool = False) -> Forest:
@@ -95,17 +109,19 @@ def check_forest(content: bytes, *, columns: int, objectives: Sequence[str] = OU
     booster = _object(learner["gradient_booster"], {"model", "name"}, "gradient_booster")
     if booster["name"] != "gbtree":
         raise _broken("the booster is not gbtree")
-    objective, groups, distribution, scale = _head(learner, columns, objectives)
-    trees = _booster(booster["model"], columns, groups)
+    objective, groups, distribution, scale, base = _head(learner, columns, objectives)
+    nodes = _booster(booster["model"], columns, groups)
     return Forest(
         columns=columns,
-        trees=trees,
+        trees=len(nodes),
         groups=groups,
         objective=objective,
         names=_names(learner["feature_names"], learner["feature_types"], columns),
-        best_round=_best_round(learner["attributes"], trees // groups),
+        best_round=_best_round(learner["attributes"], len(nodes) // groups),
         distribution=distribution,
         scale=scale,
+        base=base,
+        nodes=nodes,
     )
 
 
@@ -129,7 +145,9 @@ def _best_round(attributes: Value, rounds: int) -> int | None:
     return best
 
 
-def _head(learner: dict[str, Value], columns: int, objectives: Sequence[str]) -> tuple[str, int, str, float]:
+def _head(
+    learner: dict[str, Value], columns: int, objectives: Sequence[str]
+) -> tuple[str, int, str, float, tuple[float, ...]]:
     stated = _object(
         learner["learner_model_param"],
         {"base_score", "boost_from_average", "num_class", "num_feature", "num_target"},
@@ -156,8 +174,7 @@ def _head(learner: dict[str, Value], columns: int, objectives: Sequence[str]) ->
         parameters = stated_of[next(iter(_OBJECTIVES[name] - {"name"}))]
         if parameters != wanted and (classes or not _weighted(parameters)):
             raise _broken("the objective's parameters")
-    _base_score(stated["base_score"], name, groups)
-    return name, groups, distribution, scale
+    return name, groups, distribution, scale, _base_score(stated["base_score"], name, groups)
 
 
 def _weighted(parameters: Value) -> bool:
@@ -176,7 +193,7 @@ def _accelerated(parameters: Value) -> tuple[str, float]:
     return str(distribution), float(scale)
 
 
-def _base_score(stated: Value, objective: str, groups: int) -> None:
+def _base_score(stated: Value, objective: str, groups: int) -> tuple[float, ...]:
     if not isinstance(stated, str) or len(stated) > 32 * groups or not stated.startswith("[") or stated[-1] != "]":
         raise _broken("base_score")
     try:
@@ -187,9 +204,10 @@ def _base_score(stated: Value, objective: str, groups: int) -> None:
         raise _broken("base_score")
     if objective == "binary:logistic" and not 0 < scores[0] < 1:
         raise _broken("base_score is no probability")
+    return tuple(scores)
 
 
-def _booster(value: Value, columns: int, groups: int) -> int:
+def _booster(value: Value, columns: int, groups: int) -> tuple[Nodes, ...]:
     model = _object(value, {"cats", "gbtree_model_param", "iteration_indptr", "tree_info", "trees"}, "gbtree")
     cats = _object(model["cats"], {"enc", "feature_segments", "sorted_idx"}, "cats")
     if any(len(cast(Sequence[object], item)) for item in cats.values() if isinstance(item, list | np.ndarray)):
@@ -208,12 +226,10 @@ def _booster(value: Value, columns: int, groups: int) -> int:
     info = _integers(model["tree_info"], "tree_info")
     if info != [index % groups for index in range(len(trees))]:
         raise _broken("tree_info names outputs that are not there")
-    for index, tree in enumerate(trees):
-        _tree(tree, index, columns)
-    return len(trees)
+    return tuple(_tree(tree, index, columns) for index, tree in enumerate(trees))
 
 
-def _tree(value: Value, index: int, columns: int) -> None:
+def _tree(value: Value, index: int, columns: int) -> Nodes:
     names = {*_INTEGER_ARRAYS, *_FLOAT_ARRAYS, *_BYTE_ARRAYS, *_CATEGORY_ARRAYS, "id", "tree_param"}
     tree = _object(value, names, "tree")
     stated = _object(tree["tree_param"], {"num_deleted", "num_feature", "num_nodes", "size_leaf_vector"}, "tree_param")
@@ -239,6 +255,15 @@ def _tree(value: Value, index: int, columns: int) -> None:
     _structure(arrays["left_children"], arrays["right_children"], arrays["parents"], index)
     if ((arrays["split_indices"] < 0) | (arrays["split_indices"] >= columns)).any():
         raise _broken(f"tree {index}: splits on a column that is not there")
+    return Nodes(
+        left=arrays["left_children"],
+        right=arrays["right_children"],
+        parent=arrays["parents"],
+        column=arrays["split_indices"],
+        split=floats["split_conditions"],
+        missing_left=flags["default_left"].astype(np.bool_),
+        cover=floats["sum_hessian"],
+    )
 
 
 def _structure(left: np.ndarray, right: np.ndarray, parents: np.ndarray, index: int) -> None:

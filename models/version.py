@@ -1,7 +1,7 @@
 """One version of a model: takes the values of a case, answers for each therapy."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,11 +19,12 @@ from models.answers import (
     SimilarPatient,
 )
 from models.effects.evidence import evidence_for
+from models.encoding import Encoding
 from models.families.columns import THERAPY, ColumnSpec
 from models.families.family import Fitted, OutcomeScores, ProgressionScores, Scores
 from models.families.scans import absent_scans, in_words
 from models.families.target import Task
-from models.inputs import encode_case, require_scans, therapy_codes
+from models.inputs import require_scans, therapy_codes
 from models.intervals import (
     median_days,
     median_interval,
@@ -34,7 +35,7 @@ from models.intervals import (
 )
 from models.manifest import Manifest
 from models.model import Model
-from models.reasons import grouped
+from models.reasons import contributions_of, grouped
 from models.reference import SHOWN, Neighbourhood, Reference
 
 __all__ = ["SCALES", "Model", "TrainedModel"]
@@ -60,6 +61,11 @@ class TrainedModel:
     fitted: Fitted
     reference: Reference | None = None
     """What answers tell of the training cohort; None where the version brings none."""
+    encoding: Encoding = field(init=False, repr=False)
+    """Its columns, made ready."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "encoding", Encoding(self.columns))
 
     @property
     def columns(self) -> tuple[ColumnSpec, ...]:
@@ -107,7 +113,7 @@ class TrainedModel:
         if not self.therapies:
             asked, codes = ("",), np.zeros(1)
         require_scans(self.manifest.recipe, values, missing or {})
-        row = encode_case(self.columns, values, missing or {})
+        row = self.encoding.row(values, missing or {})
         rows = np.column_stack([np.tile(row, (codes.size, 1)), codes])
         applicability = self.fitted.distance.judge(rows[0])
         notices = self._notices(applicability)
@@ -148,7 +154,7 @@ class TrainedModel:
         """
         if self.reference is None:
             return ()
-        row = np.append(encode_case(self.columns, values, missing or {}), 0.0)
+        row = np.append(self.encoding.row(values, missing or {}), 0.0)
         return Neighbourhood(self.reference, self.manifest.recipe.design, self.therapies).nearest(row, count)
 
     def _outcome(self, scores: OutcomeScores, index: int, therapy: int) -> Outcome:
@@ -186,22 +192,14 @@ class TrainedModel:
         therapy: str,
         shares: Floats,
     ) -> tuple[Contribution, ...]:
-        scale = SCALES[self.task]
-        given = [(spec.name, values.get(spec.name), spec.unit) for spec in self.columns]
-        if self.therapies:
-            given.append((THERAPY, therapy, ""))
-        reasons = [
-            Contribution(
-                column=name,
-                value=value if isinstance(value, str | None) else float(value),
-                unit=unit,
-                contribution=float(share),
-                scale=scale,
-                percentile=percentile,
-            )
-            for (name, value, unit), percentile, share in zip(given, percentiles, shares, strict=False)
-        ]
-        return tuple(sorted(reasons, key=lambda reason: -abs(reason.contribution)))
+        names = self.encoding.names
+        given = [values.get(name) for name in names]
+        units = list(self.encoding.units.values())
+        if not self.therapies:
+            return contributions_of(names, given, units, shares[: len(names)], SCALES[self.task], percentiles)
+        return contributions_of(
+            (*names, THERAPY), [*given, therapy], [*units, ""], shares, SCALES[self.task], percentiles
+        )
 
     def _percentiles(self, values: Mapping[str, float | str]) -> tuple[float | None, ...]:
         """Of each column, and of the therapy, which has none."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from features.case import Case, Scan, Source, Structures
@@ -259,18 +260,25 @@ def _covariates(message: Mapping[str, case_pb2.Covariate]) -> dict[str, float | 
 
 
 def _given(message: Mapping[str, float]) -> dict[str, float]:
-    given: dict[str, float] = {}
-    for name in sorted(message):
-        if not _COLUMN.fullmatch(name):
-            raise BadRequestField(
-                "case.features", "a name of another form than wanted: a column such as measure.ct.baseline.all.count"
-            )
-        if name.startswith("clinical.") or name == "therapy":
-            raise BadRequestField(
-                f"case.features.{name}", "not a feature; covariates go to case.covariates, therapies to the request"
-            )
-        given[name] = _finite(message[name], f"case.features.{name}")
+    given = dict(sorted(message.items()))
+    for name, value in given.items():
+        _require_feature(name)
+        if not math.isfinite(value):
+            _finite(value, f"case.features.{name}")
     return given
+
+
+@lru_cache(maxsize=16_384)
+def _require_feature(name: str) -> None:
+    """Checks a name; a caller gives the same hundreds with each case."""
+    if not _COLUMN.fullmatch(name):
+        raise BadRequestField(
+            "case.features", "a name of another form than wanted: a column such as measure.ct.baseline.all.count"
+        )
+    if name.startswith("clinical.") or name == "therapy":
+        raise BadRequestField(
+            f"case.features.{name}", "not a feature; covariates go to case.covariates, therapies to the request"
+        )
 
 
 def _finite(value: float, field: str) -> float:

@@ -11,14 +11,11 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from service.errors import UndecodableRequest
-from service.wrapped import Handler, Wrapped
+from service.kept import Handler
 
 
 class Decoding(grpc.aio.ServerInterceptor):
     """The innermost interceptor: what it raises is answered by the others."""
-
-    def __init__(self) -> None:
-        self._wrapped = Wrapped()
 
     async def intercept_service(
         self,
@@ -29,7 +26,7 @@ class Decoding(grpc.aio.ServerInterceptor):
         handler: Any = await continuation(handler_call_details)
         if handler is None or handler.request_deserializer is None:
             return handler
-        return self._wrapped.of("", handler, lambda: self._wrap(handler))
+        return self._wrap(handler)
 
     @staticmethod
     def _wrap(handler: Handler) -> Handler:

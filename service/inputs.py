@@ -105,7 +105,8 @@ def measure(
             limits=instruments.limits,
         )
     for stage, seconds in features.seconds.items():
-        instruments.metrics.observe(stage, seconds)
+        if seconds > 0:  # a step that was not needed took no time, and is no case of a quick one
+            instruments.metrics.observe(stage, seconds)
     return Measured(profile, wanted, features, encoder.identity if encoder else "")
 
 
@@ -119,7 +120,7 @@ def measure_for(case: Case, models: Sequence[Model], instruments: Instruments, c
         for encoder in encoders:
             # A model without embeddings goes with the first.
             group = [model for model in sharing if (model.manifest.encoder or encoders[0]) == encoder]
-            columns = [spec.name for model in group for spec in model.manifest.columns]
+            columns = [name for model in group for name in model.encoding.measured]
             taken = measure(case, profiles[digest], columns, instruments, check, encoder)
             measured |= {model.name: taken for model in group}
     return measured
@@ -130,7 +131,7 @@ def inputs_of(model: Model, case: Case, measured: Measured) -> Inputs:
     known: dict[str, float | str] = {f"clinical.{name}": value for name, value in case.clinical.items()}
     known |= measured.features.values
     known |= case.given
-    names = {spec.name for spec in model.manifest.columns}
+    names = model.encoding.known
     return Inputs(
         values={name: value for name, value in known.items() if name in names},
         missing={name: why for name, why in measured.features.missing.items() if name in names},

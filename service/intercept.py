@@ -7,8 +7,8 @@ from typing import Any
 
 import grpc
 
+from service.kept import Handler
 from service.known import method_of
-from service.wrapped import Handler, Wrapped
 
 Around = Callable[[str, grpc.aio.ServicerContext[Any, Any]], AbstractAsyncContextManager[None]]
 """Takes the method, as `service.known.method_of` gives it, and the call's context."""
@@ -19,7 +19,6 @@ class Intercept(grpc.aio.ServerInterceptor):
 
     def __init__(self, around: Around) -> None:
         self._around = around
-        self._wrapped = Wrapped()
 
     async def intercept_service(
         self,
@@ -31,7 +30,7 @@ class Intercept(grpc.aio.ServerInterceptor):
         if handler is None:
             return None
         method = method_of(handler, handler_call_details)
-        return self._wrapped.of(method, handler, lambda: self._wrap(handler, method))
+        return self._wrap(handler, method)
 
     def _wrap(self, handler: Handler, method: str) -> Handler:
         kind = f"{'stream' if handler.request_streaming else 'unary'}_"

@@ -51,6 +51,8 @@ class Metrics:
             "Seconds in a stage (queue, decode, radiomics, measures, embedding, predict), by model where it is one's.",
             ("stage", "model", "version"), registry=self.registry, buckets=SECONDS,
         )  # fmt: skip
+        self._stages: dict[tuple[str, str, str], Histogram] = {}
+        """Prometheus' own look for a label takes longer than to count."""
         self._uploaded = Counter("radresponse_upload_bytes", "Bytes of images received.", registry=self.registry)
         self._drift = Gauge(
             "radresponse_drift_psi",
@@ -91,7 +93,10 @@ class Metrics:
 
     def observe(self, stage: str, seconds: float, model: str = "", version: str = "") -> None:
         """Adds the seconds of one stage of one call."""
-        self._stage_seconds.labels(stage, model, version).observe(seconds)
+        key = (stage, model, version)
+        if (of_stage := self._stages.get(key)) is None:
+            of_stage = self._stages[key] = self._stage_seconds.labels(*key)
+        of_stage.observe(seconds)
 
     def call(self, method: str, code: str, seconds: float) -> None:
         """Adds one answered call."""

@@ -50,9 +50,12 @@ def number(answer: Answer, subject: str, caller: Caller, key: Key) -> None:
     """Gives an answer its number, by which its outcome is reported later and its row in the audit is found.
 
     It is a keyed digest of all that the answer holds, so that the same answer to the same caller for the same patient
-    has the same number, and an answer that was changed since does not fit its number.
+    has the same number, and an answer that was changed since does not fit its number. Other forms of the answer are no
+    part of it, and come later.
     """
-    answer.provenance.prediction_id = number_of(answer, subject, caller.name, key)
+    answer.provenance.prediction_id = key.prediction_id(
+        caller.name, subject, answer.SerializeToString(deterministic=True)
+    )
 
 
 def number_of(answer: Answer, subject: str, caller: str, key: Key) -> str:

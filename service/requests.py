@@ -21,6 +21,9 @@ REQUEST_KEY = "x-request-id"
 """Trailing metadata of each answer: the number of the call in the log."""
 
 
+_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
 class Notes:
     """Notes calls in the log and in the metrics."""
 
@@ -58,4 +61,4 @@ def _name(code: object, otherwise: str = "OK") -> str:
     """The word of a status code, as a number, an enum or nothing."""
     if isinstance(code, grpc.StatusCode):
         return code.name
-    return next((known.name for known in grpc.StatusCode if known.value[0] == code), otherwise)
+    return _NAMES.get(code, otherwise) if isinstance(code, int) else otherwise

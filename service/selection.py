@@ -7,7 +7,6 @@ from features.case import Case
 from features.names import ClinicalColumn, OtherColumn, ScanColumn, parse
 from models.answers import Notice
 from models.errors import MissingColumn, ModelError, NoModel, UnknownTherapy
-from models.inputs import encode_case
 from models.version import Model
 from service.hosting import ServingSet
 
@@ -108,7 +107,7 @@ def of_named(model: Model, error: ModelError, place: str) -> ModelError:
 
 def unknown_covariates(serving: ServingSet, case: Case) -> tuple[Notice, ...]:
     """Names covariates and given features that no serving model takes: a slip of the pen would go unseen."""
-    known = {column.name for held in serving.served.values() for column in held.model.manifest.columns}
+    known = frozenset[str]().union(*(held.model.encoding.known for held in serving.served.values()))
     covariates = [name for name in case.clinical if f"clinical.{name}" not in known]
     given = [name for name in case.given if name not in known]
     notices = []
@@ -128,8 +127,8 @@ def require_inputs(model: Model, case: Case) -> None:
     """
     scans = {scan.name for scan in case.scans}
     missing: list[tuple[str, str]] = []
-    for spec in model.manifest.columns:
-        if not spec.required or spec.name in case.given:
+    for spec in model.encoding.required:
+        if spec.name in case.given:
             continue
         match parse(spec.name):
             case ClinicalColumn(name=name) if name not in case.clinical:
@@ -143,7 +142,7 @@ def require_inputs(model: Model, case: Case) -> None:
         raise MissingColumn(f"the model needs {what}, which the case does not have", place=missing[0][1], wanted=what)
     told: dict[str, float | str] = {f"clinical.{name}": value for name, value in case.clinical.items()}
     told |= case.given
-    encode_case([spec for spec in model.manifest.columns if spec.name in told], told, {})
+    model.encoding.require_taken(told)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The server: one grpc.aio server with all services, its guards around every call, and a clean end."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
@@ -23,6 +24,7 @@ from service.decoding import Decoding
 from service.errors import SettingsError
 from service.images import ImageServicer
 from service.intercept import Intercept
+from service.kept import Kept
 from service.known import Known
 from service.listening import bind, credentials, options
 from service.metrics import Metrics
@@ -96,7 +98,7 @@ class RunningServer:
         resources.callback(records.close)
         outer = [Intercept(Notes(self.metrics).around), Intercept(status.around)]
         recording = Recording(records, key, observe=self.metrics.observe)
-        guards = [*outer, recording, Known(), Intercept(gate.around), Decoding()]
+        guards = [Kept(), *outer, recording, Known(), Intercept(gate.around), Decoding()]
         server = grpc.aio.server(interceptors=guards, options=options(settings))
         names = self._add_services(server, uploads, cache, key if predicting else None)
         self.port = bind(server, settings.host, settings.port, secured)
@@ -110,6 +112,8 @@ class RunningServer:
             await self._predicting.start()
             if self.metrics_port:
                 self._in_background(self._predicting.measure_on(self.metrics))
+        gc.collect()
+        gc.freeze()  # the engines' hundred thousands of objects stay: to look at them again and again held calls up
         await self._look(names)
         self._in_background(self._look_on(names))
         self._in_background(_tidy(uploads))

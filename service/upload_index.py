@@ -53,7 +53,7 @@ class Index:
     """The tables of one store. One thread at a time: the store's lock sees to it."""
 
     def __init__(self, folder: Path) -> None:
-        self._secret = secret_of(folder / "key")
+        self._keyed = hmac.new(secret_of(folder / "key"), digestmod="sha256")
         self._rows = sqlite3.connect(
             folder / "index.db", timeout=_WAIT_SECONDS, check_same_thread=False, isolation_level=None
         )
@@ -67,7 +67,9 @@ class Index:
 
     def holder(self, caller: str, subject: str) -> bytes:
         """What stands for a caller and a subject: HMAC-SHA256; the length keeps (a, bc) and (ab, c) apart."""
-        return hmac.digest(self._secret, f"{len(caller)}:{caller}:{subject}".encode(), "sha256")
+        keyed = self._keyed.copy()
+        keyed.update(f"{len(caller)}:{caller}:{subject}".encode())
+        return keyed.digest()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

@@ -78,9 +78,10 @@ class Work:
         finally:
             self._waiting -= 1
         self._observe("queue", time.monotonic() - came)
-        future = self._submit(functools.partial(_start, function, ticket), ticket)
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._submit(functools.partial(_start, function, ticket), ticket, done)
         try:
-            return await asyncio.wrap_future(future)
+            return await done
         except asyncio.CancelledError:
             ticket.stop()
             raise
@@ -94,29 +95,37 @@ class Work:
             ticket.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _submit(self, function: Callable[[], T], ticket: "_Ticket") -> Future[T]:
-        loop = asyncio.get_running_loop()
+    def _submit(self, function: Callable[[], T], ticket: "_Ticket", done: asyncio.Future[T]) -> None:
+        """Has a thread do it; the loop is woken once, when all is done: each time costs a call as much as its trees."""
+        loop = done.get_loop()
         started = time.monotonic()
 
-        def ended(_: Future[T]) -> None:
+        def ended(worked: Future[T]) -> None:
             # The loop may be closed when the server went before its last thread did.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._ended, ticket, time.monotonic() - started)
+                loop.call_soon_threadsafe(self._ended, ticket, time.monotonic() - started, worked, done)
 
         try:
             # The call's number in the log and its span go along into the thread.
-            future = self._threads.submit(contextvars.copy_context().run, function)
+            worked = self._threads.submit(contextvars.copy_context().run, function)
         except RuntimeError:
             self._free.release()
             raise QueueFull(self._retry_after_seconds()) from None
         self._running.add(ticket)
-        future.add_done_callback(ended)
-        return future
+        worked.add_done_callback(ended)
 
-    def _ended(self, ticket: "_Ticket", seconds: float) -> None:
+    def _ended(self, ticket: "_Ticket", seconds: float, worked: Future[T], done: asyncio.Future[T]) -> None:
         self._running.discard(ticket)
         self._usual_seconds += 0.2 * (seconds - self._usual_seconds)
         self._free.release()
+        if done.done():  # nobody waits any more
+            return
+        if worked.cancelled():
+            done.cancel()
+        elif error := worked.exception():
+            done.set_exception(error)
+        else:
+            done.set_result(worked.result())
 
     def _retry_after_seconds(self) -> int:
         """When a place in the queue should be free, from how long recent work took: 1 to 60 seconds."""

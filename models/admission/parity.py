@@ -15,6 +15,8 @@ from models.version import TrainedModel
 
 TOLERANCE = 1e-5
 """Of float32 engines, relative."""
+SHARES_TOLERANCE = 1e-3
+"""Of contributions, which XGBoost adds up in single precision over all leaves."""
 LIFELINES_TOLERANCE = 1e-12
 
 
@@ -74,6 +76,13 @@ def _xgboost(model: BroughtModel, rows: Floats, files: Mapping[str, bytes]) -> s
     margin = engine.margin(rows)
     logistic = engine.forest.objective == "binary:logistic"
     native = 1.0 / (1.0 + np.exp(-margin)) if logistic else np.exp(margin)
+    shares = engine.contributions(rows)
+    if shares is not None:
+        matrix = xgboost.DMatrix(rows.astype(np.float32), nthread=1)
+        whole = engine.booster.predict(
+            matrix, pred_contribs=True, iteration_range=engine.rounds, validate_features=False
+        )
+        _near(shares, np.asarray(whole, dtype=np.float64)[:, :-1], "XGBoost's own contributions", SHARES_TOLERANCE)
     return _near(native, np.asarray(own, dtype=np.float64), "XGBoost's own predictions", TOLERANCE)
 
 

@@ -12,6 +12,7 @@ from models.brought.declared import Declared
 from models.brought.engine import Answers, Curves, Probabilities, Risks
 from models.errors import BadSignature, BrokenFile
 from models.families.horizon import interpolate
+from models.forest import Paths
 from models.trees import Forest, check_forest
 
 CLASSES = (
@@ -30,6 +31,8 @@ class BoostedTrees:
     """A booster, and what its margin means."""
 
     booster: xgboost.Booster
+    paths: Paths | None
+    """The same trees laid out for single rows; None for a forest that is left to XGBoost."""
     forest: Forest
     rounds: tuple[int, int]
     """Which are used; all where both are 0."""
@@ -57,6 +60,8 @@ class BoostedTrees:
 
     def margin(self, rows: Floats) -> Floats:
         """Log-odds, log-hazard ratio or log of time, (n,), in float64."""
+        if self.paths is not None:
+            return self.paths.margins(rows)[:, 0]
         margin = self.booster.inplace_predict(
             rows.astype(np.float32), iteration_range=self.rounds, predict_type="margin", validate_features=False
         )
@@ -67,6 +72,8 @@ class BoostedTrees:
         """Tree SHAP, exact on the margin; of an accelerated failure time there is no log-hazard to share."""
         if self.forest.objective == "survival:aft":
             return None
+        if self.paths is not None:
+            return self.paths.shares(rows)
         matrix = xgboost.DMatrix(rows.astype(np.float32), nthread=1)
         shares: Floats = self.booster.predict(
             matrix, pred_contribs=True, iteration_range=self.rounds, validate_features=False
@@ -121,7 +128,7 @@ def load_trees(content: bytes, declared: Declared, model_class: str) -> BoostedT
     try:
         booster = xgboost.Booster({"nthread": 1})
         booster.load_model(bytearray(content))
-        engine = BoostedTrees(booster, forest, rounds, declared)
+        engine = BoostedTrees(booster, forest.paths(rounds[1]), forest, rounds, declared)
         if not math.isfinite(float(engine.margin(np.zeros((1, len(declared.order))))[0])):
             raise BrokenFile("the trees answer with a number that is not finite")
     except xgboost.core.XGBoostError as error:

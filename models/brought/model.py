@@ -1,7 +1,7 @@
 """A brought version as the service asks it; what it lacks is said to be absent, never invented."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,12 +21,13 @@ from models.answers import (
 )
 from models.brought.declared import Declared
 from models.brought.engine import Answers, Curves, Engine, Probabilities, Risks
+from models.encoding import Encoding
 from models.errors import ImpossibleAnswer
 from models.families.columns import THERAPY, ColumnSpec
 from models.families.target import Task
-from models.inputs import encode_case, therapy_codes
+from models.inputs import therapy_codes
 from models.intervals import median_days, restricted_mean
-from models.reasons import grouped
+from models.reasons import contributions_of, grouped
 from models.version import SCALES
 
 _LACKING = ("calibration", "intervals", "applicability", "card")
@@ -45,6 +46,11 @@ class BroughtModel:
     profile: Profile | None
     """By which its radiomic features are taken; None where it needs none."""
     engine: Engine
+    encoding: Encoding = field(init=False, repr=False)
+    """Its columns, made ready."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "encoding", Encoding(self.columns))
 
     @property
     def card(self) -> str:
@@ -91,11 +97,11 @@ class BroughtModel:
             codes = np.append(codes, therapy_codes(self.therapies, [str(reference)]))
         if not self.therapies:
             asked, codes = ("",), np.zeros(1)
-        row = encode_case(self.columns, values, missing or {})
+        row = self.encoding.row(values, missing or {})
         rows = self.rows(np.column_stack([np.tile(row, (codes.size, 1)), codes]))
         answers = self._finite(rows)
         shares = self.engine.contributions(rows)
-        absent = tuple(spec.name for spec, value in zip(self.columns, row, strict=True) if np.isnan(value))
+        absent = tuple(self.encoding.names[index] for index in np.flatnonzero(np.isnan(row)))
         applicability = Applicability("unknown", 0.0, (), absent)
         notices = self._notices(absent)
         predictions = tuple(
@@ -159,14 +165,16 @@ class BroughtModel:
     def _contributions(
         self, values: Mapping[str, float | str], therapy: str, shares: Floats
     ) -> tuple[Contribution, ...]:
-        given: Mapping[str, float | str] = {**values, THERAPY: therapy}
-        units = {spec.name: spec.unit for spec in self.columns}
-        reasons = []
-        for name, share in zip(self.manifest.order, shares, strict=True):
-            value = given.get(name)
-            told = value if isinstance(value, str | None) else float(value)
-            reasons.append(Contribution(name, told, units.get(name, ""), float(share), SCALES[self.task]))
-        return tuple(sorted(reasons, key=lambda reason: -abs(reason.contribution)))
+        names = self.manifest.order
+        given: Mapping[str, float | str] = {**values, THERAPY: therapy} if self.therapies else values
+        units = self.encoding.units
+        return contributions_of(
+            names,
+            [given.get(name) for name in names],
+            [units.get(name, "") for name in names],
+            shares,
+            SCALES[self.task],
+        )
 
     def _differences(self, answers: Answers, asked: Sequence[str], reference: str) -> tuple[Difference, ...]:
         """Each option against the reference, which is the last row; without intervals, for it brings none."""

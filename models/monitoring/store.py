@@ -44,6 +44,10 @@ Counts = Mapping[str, Sequence[int]]
 """By `input:<column>` and `prediction:<therapy>`: how many fell into each class; the last number had no value."""
 
 
+_ASKED_AT_ONCE = 500
+"""Numbers of one query."""
+
+
 class MonitoringStore:
     """At one address; several services may share it. Every call may raise StoreUnavailable."""
 
@@ -56,13 +60,28 @@ class MonitoringStore:
         self._database.close()
 
     def add_predictions(self, made: Iterable[tuple[str, str, int, Sequence[Predicted]]]) -> None:
-        """Keeps predictions until their outcome comes: number, holder, microseconds since 1970, and each model's."""
+        """Keeps predictions until their outcome comes: number, holder, microseconds since 1970, and each model's.
+
+        One that is kept already, under the same number, stays as it is.
+        """
+        fresh: dict[str, tuple[str, int, Sequence[Predicted]]] = {}
+        for prediction_id, holder, made_us, predictions in made:
+            if predictions:
+                fresh.setdefault(prediction_id, (holder, made_us, predictions))
+        numbers = list(fresh)
         with self._database.writing() as connection:
-            for prediction_id, holder, made_us, predictions in made:
-                known = select(PREDICTIONS.c.name).where(PREDICTIONS.c.prediction_id == prediction_id).limit(1)
-                if connection.execute(known).first() is None and predictions:
-                    rows = [_row(prediction_id, holder, made_us, one) for one in predictions]
-                    connection.execute(insert(PREDICTIONS), rows)
+            for start in range(0, len(numbers), _ASKED_AT_ONCE):
+                asked = numbers[start : start + _ASKED_AT_ONCE]
+                known = select(PREDICTIONS.c.prediction_id).where(PREDICTIONS.c.prediction_id.in_(asked)).distinct()
+                for (number,) in connection.execute(known):
+                    del fresh[number]
+            rows = [
+                _row(number, holder, made_us, one)
+                for number, (holder, made_us, predictions) in fresh.items()
+                for one in predictions
+            ]
+            if rows:
+                connection.execute(insert(PREDICTIONS), rows)
 
     def add_shadowed(self, prediction_id: str, holder: str, made_us: int, pairs: Iterable[Shadowed]) -> None:
         """Keeps what a challenger said beside the champion, each once."""

@@ -17,8 +17,8 @@ from service.audit.facts import Facts
 from service.audit.key import Key
 from service.auth import caller_name
 from service.errors import AuditUnavailable
+from service.kept import Handler
 from service.known import UNKNOWN, method_of
-from service.wrapped import Handler, Wrapped
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,6 @@ class Recording(grpc.aio.ServerInterceptor):
         self._key = key
         self._clock = clock
         self._observe = observe
-        self._wrapped = Wrapped()
 
     async def intercept_service(
         self,
@@ -82,7 +81,7 @@ class Recording(grpc.aio.ServerInterceptor):
             return handler
         if method.split("/")[1] in TOUCH_NO_CASE:
             return handler
-        return self._wrapped.of(method, handler, lambda: self._wrap(handler, method))
+        return self._wrap(handler, method)
 
     def _wrap(self, handler: Handler, method: str) -> Handler:
         kind = f"{'stream' if handler.request_streaming else 'unary'}_"

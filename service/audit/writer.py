@@ -3,10 +3,11 @@
 import asyncio
 import json
 import logging
+import os
 import threading
 import time
 from collections import deque
-from concurrent.futures import Future
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 512
 """Calls of one transaction."""
+_HEAD_BYTES = 160
+"""That the noted last row takes, so that each note covers the one before."""
 LONGEST_SECONDS = 15.0
 """That a call waits for its row."""
 
@@ -36,7 +39,7 @@ class Writer:
         """
         self._store = store
         self._head_file = head_file
-        self._waiting: deque[tuple[Call | None, Future[None]]] = deque()
+        self._waiting: deque[tuple[Call | None, asyncio.Future[None]]] = deque()
         self._changed = threading.Condition()
         self._ended = False
         self._well = True
@@ -60,17 +63,19 @@ class Writer:
         await self._written_by(call)
 
     async def _written_by(self, call: Call | None) -> None:
-        written: Future[None] = Future()
+        loop = asyncio.get_running_loop()
+        # Who no longer waits for the answer has called all the same: to give this up takes no row back.
+        written: asyncio.Future[None] = loop.create_future()
         with self._changed:
             if self._ended:
                 raise AuditUnavailable
             self._waiting.append((call, written))
             self._changed.notify()
+        longest = loop.call_later(LONGEST_SECONDS, _settle, [written], AuditUnavailable())
         try:
-            # Shielded: who no longer waits for the answer has called all the same.
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(written)), LONGEST_SECONDS)
-        except TimeoutError:
-            raise AuditUnavailable from None
+            await written
+        finally:
+            longest.cancel()
 
     def close(self) -> None:
         """Writes what waits, and ends."""
@@ -89,9 +94,9 @@ class Writer:
             if not taken:
                 return
             failure = self._written([call for call, _ in taken if call is not None])
-            for _, written in taken:
-                with suppress(asyncio.InvalidStateError):
-                    written.set_exception(failure) if failure else written.set_result(None)
+            # The loop is woken once for all of them, and may be closed when the server went before its last calls.
+            with suppress(RuntimeError):
+                taken[0][1].get_loop().call_soon_threadsafe(_settle, [written for _, written in taken], failure)
 
     def _written(self, calls: list[Call]) -> AuditUnavailable | None:
         try:
@@ -115,11 +120,20 @@ class Writer:
             log.exception("the audit's last row cannot be noted beside it")
 
 
+def _settle(waiting: Sequence[asyncio.Future[None]], failure: AuditUnavailable | None) -> None:
+    for written in waiting:
+        if not written.done():
+            written.set_exception(failure) if failure else written.set_result(None)
+
+
 def write_head(file: Path, head: Head) -> None:
-    """Notes the last row, in one step."""
-    fresh = file.with_name(f"{file.name}.fresh")
-    fresh.write_text(json.dumps({"sequence": head.sequence, "seal": head.seal, "noted": int(time.time())}))
-    fresh.replace(file)
+    """Notes the last row: in place and in one write, for every call waits for it."""
+    noted = json.dumps({"sequence": head.sequence, "seal": head.seal, "noted": int(time.time())})
+    place = os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(place, noted.ljust(_HEAD_BYTES).encode(), 0)
+    finally:
+        os.close(place)
 
 
 def read_head(file: Path) -> Head | None:

@@ -4,10 +4,10 @@ from builders.odd_lesions import lesions, profiles
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from features.compiled import KERNELS
 from features.errors import BadLesion
 from features.profile import Profile
 from features.radiomics import extract
-from features.radiomics.fused.compiled import KERNELS
 from features.radiomics.fused.rehearsal import rehearse
 
 

@@ -11,7 +11,7 @@ Sources: Lanczos, J Res Natl Bur Stand 45 (1950) 255; Parlett, The Symmetric Eig
 
 import numpy as np
 
-from features.radiomics.fused.compiled import compiled
+from features.compiled import compiled
 from features.radiomics.fused.neighbours import Indices
 from features.radiomics.fused.pairs import Pairs
 from features.types import Floats

@@ -10,7 +10,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from features.radiomics.fused.compiled import compiled
+from features.compiled import compiled
 from features.types import Floats
 
 Vertices = NDArray[np.int64]

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from features.radiomics.fused.compiled import compiled
+from features.compiled import compiled
 from features.radiomics.fused.correlation import second_eigenvalue
 from features.radiomics.fused.letter import (
     correlation_by_the_letter,

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.compiled import compiled
 from features.radiomics.bounds import Box
-from features.radiomics.fused.compiled import compiled
 from features.types import Floats
 
 Singles = NDArray[np.float32]

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from features.radiomics.fused.compiled import compiled
+from features.compiled import compiled
 
 Levels = NDArray[np.int32]
 """Grey levels, flat, padded; 0 outside the lesion."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.radiomics.fused.compiled import compiled
+from features.compiled import compiled
 from features.radiomics.fused.neighbours import Indices
 from features.types import Floats
 

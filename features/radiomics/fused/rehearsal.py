@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from features.compiled import KERNELS
 from features.imaging.volume import Grid
 from features.lesion import Lesion
 from features.radiomics.catalogue import FEATURES
-from features.radiomics.fused.compiled import KERNELS
 from features.radiomics.fused.engine import extract
 from features.radiomics.settings import RULES, Settings, Value
 

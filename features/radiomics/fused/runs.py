@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from features.radiomics.fused.compiled import compiled
+from features.compiled import compiled
 from features.radiomics.fused.neighbours import Indices, Levels, LevelVolume
 
 Cells = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.radiomics.fused.compiled import compiled
+from features.compiled import compiled
 from features.radiomics.fused.neighbours import LevelVolume, count_surroundings
 from features.radiomics.fused.runs import Cells
 from features.types import Floats

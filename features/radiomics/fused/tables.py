@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from features.radiomics.fused.compiled import compiled
+from features.compiled import compiled
 from features.radiomics.fused.neighbours import Indices
 from features.radiomics.fused.runs import Cells
 from features.types import Floats

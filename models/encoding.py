@@ -1,0 +1,93 @@
+"""A model's columns made ready, once: the values of a case become a row without a look at each column by itself."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from features.errors import UnknownColumn
+from features.names import ScanColumn, parse
+from features.types import Floats
+from models.families.columns import ColumnSpec
+from models.inputs import encode_case
+
+_NUMBERS = frozenset({float, int, np.float64})
+_NONE = frozenset({type(None)})
+
+
+class Encoding:
+    """Of one version; holds no state that changes."""
+
+    def __init__(self, columns: Sequence[ColumnSpec]) -> None:
+        """Takes the columns in their order."""
+        self.columns = tuple(columns)
+        self.names = tuple(spec.name for spec in columns)
+        self.known = frozenset(self.names)
+        self.measured = tuple(name for name in self.names if _measured(name))
+        """Columns that an image gives."""
+        self.units = {spec.name: spec.unit for spec in columns}
+        self.required = tuple(spec for spec in columns if spec.required)
+        self._numbers = tuple((index, spec.name) for index, spec in enumerate(columns) if spec.kind == "number")
+        self._places = np.array([index for index, _ in self._numbers], dtype=np.intp)
+        numbers = [spec for spec in columns if spec.kind == "number"]
+        self._lower = np.array([-math.inf if spec.lower is None else spec.lower for spec in numbers])
+        self._upper = np.array([math.inf if spec.upper is None else spec.upper for spec in numbers])
+        self._categories = tuple(
+            (index, spec.name, {word: float(code) for code, word in enumerate(spec.categories)})
+            for index, spec in enumerate(columns)
+            if spec.kind == "category"
+        )
+
+    def row(self, values: Mapping[str, float | str], missing: Mapping[str, str]) -> Floats:
+        """A row, (columns,), with NaN where a value is missing and may be imputed.
+
+        Args:
+            values: By full column name; others than the model's are left aside.
+            missing: Why a column has no value, by name.
+
+        Raises:
+            BadInput: As `models.inputs.encode_case`, which says what is wrong.
+        """
+        told = self._row(values) if all(spec.name in values for spec in self.required) else None
+        return encode_case(self.columns, values, missing) if told is None else told
+
+    def require_taken(self, values: Mapping[str, float | str]) -> None:
+        """Checks values while others are still to be measured.
+
+        Raises:
+            BadInput: As `row`, of the values alone.
+        """
+        if self._row(values) is None:
+            encode_case([spec for spec in self.columns if spec.name in values], values, {})
+
+    def _row(self, values: Mapping[str, float | str]) -> Floats | None:
+        """None where anything at all is out of the ordinary."""
+        row = np.full(len(self.columns), np.nan)
+        given = [values.get(name) for _, name in self._numbers]
+        if kinds := set(map(type, given)):
+            if not kinds <= _NUMBERS | _NONE:
+                return None
+            if kinds & _NONE and given.count(None) != sum(name not in values for _, name in self._numbers):
+                return None  # nothing, where a number was given
+            try:
+                numbers = np.array(given, dtype=np.float64)  # None becomes NaN
+            except OverflowError:
+                return None
+            held = (numbers >= self._lower) & (numbers <= self._upper) & np.isfinite(numbers)
+            if np.count_nonzero(held) + given.count(None) != numbers.size:
+                return None
+            row[self._places] = numbers
+        for index, name, codes in self._categories:
+            if name in values:
+                word = values[name]
+                if not isinstance(word, str) or word not in codes:
+                    return None
+                row[index] = codes[word]
+        return row
+
+
+def _measured(name: str) -> bool:
+    try:
+        return isinstance(parse(name), ScanColumn)
+    except UnknownColumn:
+        return True  # it looks like one, and who measures it says what is wrong
