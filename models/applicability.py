@@ -73,6 +73,14 @@ class CohortDistance:
             imputed=tuple(self._columns[index].name for index in np.flatnonzero(np.isnan(values))),
         )
 
+    def ranked(self, rows: Floats) -> Floats:
+        """How far each of many encoded rows lies, (n,): its percentile, above 1 for those beyond all of the cohort."""
+        offset = self._matrix.standardised(rows) - self._centre
+        distance = np.sqrt(np.maximum(0.0, ((offset @ self._precision) * offset).sum(axis=1)))
+        percentile = np.interp(distance, self._distances, np.linspace(0.0, 1.0, self._distances.size))
+        result: Floats = percentile + np.maximum(0.0, distance / max(float(self._distances[-1]), 1e-12) - 1.0)
+        return result
+
 
 def describe_cohort(design: Design, rows: Floats, generator: np.random.Generator) -> Cohort:
     """The training cohort as seen by a model's number terms.

@@ -7,8 +7,10 @@ from models.evaluation import Estimate
 from models.families.columns import ColumnSpec
 from models.families.scans import in_words as scans_in_words
 from models.figures import FEWEST_IN_A_SUBGROUP, GAIN, LEADING, reading, title
+from models.redundancy import in_words as redundancy_in_words
 from models.reporting_items import in_markdown, metrics, tripod_ai
 from models.seen_coverage import in_words as coverage_in_words
+from models.selective import in_words as selective_in_words
 from models.software import VERSION
 from models.training_report import FEWEST_FOR_A_CLAIM, TrainingReport
 
@@ -26,6 +28,8 @@ def card(report: TrainingReport) -> str:
         ("## Subgroups", _subgroups(report)),
         *((("## Classes of response", _grades(report)),) if report.grades else ()),
         *((("## Therapies compared", _comparisons(report)),) if report.comparisons else ()),
+        *((("## Not answering those far away", _coverage(report)),) if report.coverage else ()),
+        *((("## Size and redundancy", _redundancy(report)),) if report.redundancy else ()),
         ("## Limits", _limits(report)),
         ("## Columns", _columns(report.columns)),
         ("## Reporting items", _items(report)),
@@ -164,6 +168,26 @@ def _subgroups(report: TrainingReport) -> str:
     if worse:
         lines += ["", f"**Worse than for all other patients, beyond chance: {'; '.join(worse)}.**"]
     return "\n".join(lines)
+
+
+def _coverage(report: TrainingReport) -> str:
+    what = "Brier score" if report.task == "outcome" else "integrated Brier score"
+    lines = [
+        "Those furthest from the training cohort are left unanswered, a few more each time; over held-out patients.",
+        "",
+        f"| answered | patients | {what} | less than of all (above 0 is better) |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {one.coverage:.0%} | {one.patients} | {one.error} | {'' if one.coverage == 1 else one.gain} |"
+        for one in report.coverage
+    ]
+    return "\n".join([*lines, "", selective_in_words(report.coverage)])
+
+
+def _redundancy(report: TrainingReport) -> str:
+    assert report.redundancy is not None  # noqa: S101 - looked at before
+    return "\n".join(f"- {line}" for line in redundancy_in_words(report.redundancy))
 
 
 def _comparisons(report: TrainingReport) -> str:

@@ -25,6 +25,7 @@ from models.measures.net_benefit import NetBenefit, outcome_decision_curve, surv
 from models.nested import INNER_FOLDS, assembled, choose, positives
 from models.plain_models import plain_models
 from models.progress import progress_bar
+from models.redundancy import redundancy
 from models.shuffled import SHUFFLED, SHUFFLED_ALL, Shuffled
 from models.splits import Predictor
 from models.tabular.cohort import groups_of
@@ -101,6 +102,7 @@ def evaluate(request: TableRequest, how: Evaluating) -> EvaluationReport:
         subgroups=subgroups_of(whole, groups_of(table), seed=how.seed),
         comparisons=comparisons,
         notices=(*table.notices, *_accepted(how)),
+        redundancy=redundancy(table.frame, table.imaging),
     )
 
 

@@ -7,6 +7,7 @@ from models.families.target import Task
 from models.figures import LEADING, Figure, Subgroup
 from models.leakage.score import implausibly_high
 from models.measures.net_benefit import NetBenefit
+from models.redundancy import Redundancy
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class EvaluationReport:
     comparisons: tuple[Comparison, ...]
     """Every other therapy against the reference; none where no reference was asked."""
     notices: tuple[str, ...]
+    redundancy: Redundancy | None = None
+    """Which image features stand for volume; None where there are none."""
 
     @property
     def suspicious(self) -> bool:

@@ -28,8 +28,10 @@ from models.leakage.columns import refuse_leaks
 from models.leakage.plausibility import implausible
 from models.manifest import Evidence, Facts, Metric
 from models.package import write_version
+from models.redundancy import Redundancy, of_model, redundancy
 from models.reference import Reference, describe
 from models.registry import DATA_FOLDER, Registry
+from models.selective import coverage_against_risk
 from models.spreads import Spreads, spreads_of
 from models.table import FeatureTable, Measuring, feature_table
 from models.tabular.cohort import as_cohort, groups_of
@@ -200,9 +202,20 @@ def fit(
         if plain
         else (),
         grades=grade_figures(validation.fits, table.frame, target),
+        coverage=coverage_against_risk(validation, table.frame, seed=training.seed) if plain else (),
+        redundancy=_redundancy(table, fitted),
         accepted_score=training.accept_score,
     )
     return report, fitted
+
+
+def _redundancy(table: FeatureTable, fitted: Fitted) -> Redundancy | None:
+    of_images = [spec for spec in table.columns if not spec.name.startswith("clinical.")]
+    found = redundancy(table.frame, of_images)
+    if found is None:
+        return None
+    names = [spec.name for spec in fitted.recipe.columns]
+    return of_model(found, table.frame, names, fitted.contributions(fitted.encode(table.frame)))
 
 
 def _facts(report: TrainingReport, training: Training, cohort: Cohort, spreads: Spreads | None) -> Facts:

@@ -9,6 +9,8 @@ from models.families.target import Task
 from models.figures import LEADING, Figure, Subgroup
 from models.grades import GradeFigure
 from models.leakage.score import implausibly_high
+from models.redundancy import Redundancy
+from models.selective import Answered
 from models.table import LeftOut
 
 FEWEST_FOR_A_CLAIM = 100
@@ -49,6 +51,10 @@ class TrainingReport:
     """Each pair of therapies, over the cohort."""
     grades: tuple[GradeFigure, ...] = ()
     """Each class of response; none but of an ordinal model on recorded grades."""
+    coverage: tuple[Answered, ...] = ()
+    """What is gained by not answering those furthest from the cohort."""
+    redundancy: Redundancy | None = None
+    """Which image features stand for volume; None where there are none."""
     accepted_score: str = ""
     """Why a score that is too high for the cohort's size is believed; empty where nobody said."""
 

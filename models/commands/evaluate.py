@@ -16,6 +16,7 @@ from models.evaluation_report import EvaluationReport
 from models.families.all import FAMILIES, TRIED
 from models.figures import FEWEST_IN_A_SUBGROUP, GAIN, LEADING, reading, title
 from models.plain import dumps
+from models.redundancy import in_words
 from models.show import print_table
 
 
@@ -87,6 +88,8 @@ def print_evaluation(report: EvaluationReport) -> None:
     _print_decision_curve(report)
     _print_subgroups(report)
     print_comparisons(report.comparisons)
+    for line in in_words(report.redundancy) if report.redundancy else ():
+        print(f"\n{line}")
     if report.suspicious:
         print(
             f"\nThis is better than honest models are on {sizes.patients} patients: look for a column that knows the "
