@@ -15,6 +15,7 @@ from models.software import VERSION
 from models.training_report import FEWEST_FOR_A_CLAIM, TrainingReport
 
 _MOST_COLUMNS = 200
+_MOST_LACKING = 20
 
 
 def card(report: TrainingReport) -> str:
@@ -32,6 +33,7 @@ def card(report: TrainingReport) -> str:
         *((("## Size and redundancy", _redundancy(report)),) if report.redundancy else ()),
         ("## Limits", _limits(report)),
         ("## Columns", _columns(report.columns)),
+        *((("## Missing values", _lacking(report)),) if report.lacking else ()),
         ("## Reporting items", _items(report)),
     )
     return "\n\n".join(f"{title}\n\n{text}" for title, text in sections) + "\n"
@@ -247,6 +249,16 @@ def _columns(columns: Sequence[ColumnSpec]) -> str:
     lines += [_column(spec) for spec in columns[:_MOST_COLUMNS]]
     if len(columns) > _MOST_COLUMNS:
         lines.append(f"\nand {len(columns) - _MOST_COLUMNS} more, in the manifest.")
+    return "\n".join(lines)
+
+
+def _lacking(report: TrainingReport) -> str:
+    lines = ["| column | patients without a value | what is made of it |", "|---|---|---|"]
+    for one in report.lacking[:_MOST_LACKING]:
+        counted = ", and that it is missing counts: it went with the outcome beyond chance" if one.counted else ""
+        lines.append(f"| `{one.column}` | {one.share:.0%} | a typical value stands in{counted} |")
+    if len(report.lacking) > _MOST_LACKING:
+        lines.append(f"\nand {len(report.lacking) - _MOST_LACKING} more that are missing less often.")
     return "\n".join(lines)
 
 

@@ -36,7 +36,7 @@ from models.spreads import Spreads, spreads_of
 from models.table import FeatureTable, Measuring, feature_table
 from models.tabular.cohort import as_cohort, groups_of
 from models.tabular.reading import PatientTable
-from models.training_report import TrainingReport
+from models.training_report import Lacking, TrainingReport
 
 EMBEDDING = "embedding."
 EMBEDDED_FAMILIES = frozenset({"fusion"})
@@ -192,6 +192,7 @@ def fit(
         else subgroups_of(validation, groups, seed=training.seed),
         offered=len(table.columns),
         columns=recipe.columns,
+        lacking=_lacking(table, fitted),
         needed_scans=recipe.needed_scans,
         therapies=recipe.therapies,
         by_therapy=_by_therapy(table.patients, training.task),
@@ -207,6 +208,15 @@ def fit(
         accepted_score=training.accept_score,
     )
     return report, fitted
+
+
+def _lacking(table: FeatureTable, fitted: Fitted) -> tuple[Lacking, ...]:
+    counted = {term.column for term in fitted.recipe.design.terms if term.kind == "missing"}
+    found = [
+        Lacking(spec.name, float(table.frame[spec.name].isna().mean()), index in counted)
+        for index, spec in enumerate(fitted.recipe.columns)
+    ]
+    return tuple(sorted((one for one in found if one.share > 0), key=lambda one: -one.share))
 
 
 def _redundancy(table: FeatureTable, fitted: Fitted) -> Redundancy | None:

@@ -17,6 +17,17 @@ FEWEST_FOR_A_CLAIM = 100
 
 
 @dataclass(frozen=True, slots=True)
+class Lacking:
+    """A column that some training patients have no value of."""
+
+    column: str
+    share: float
+    """Of the training patients, without a value."""
+    counted: bool
+    """Whether it counts in the model that the value is missing; else something typical stands in, and no more."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingReport:
     """What a card and a terminal show of one training."""
 
@@ -38,6 +49,8 @@ class TrainingReport:
     """Columns that could have been learned from."""
     columns: tuple[ColumnSpec, ...]
     """Columns that the final model takes."""
+    lacking: tuple[Lacking, ...]
+    """Of these columns, those that some patients have no value of; the most often missing first."""
     needed_scans: tuple[tuple[str, ...], ...]
     """As in the recipe."""
     therapies: tuple[str, ...]

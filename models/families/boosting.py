@@ -29,7 +29,7 @@ they hold it less often than they should (`models.seen_coverage`).
 """
 ROUNDS = (15, 30, 60, 120)
 """Numbers of rounds that are tried."""
-_OFFERED = {"therapy": 10.0, "interaction": 3.0}
+_OFFERED = {"therapy": 10.0, "interaction": 3.0, "missing": 10.0}
 
 
 def column_weights(design: Design) -> Floats:

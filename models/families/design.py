@@ -12,6 +12,10 @@ from models.families.columns import ColumnSpec
 
 MARGIN = 0.1
 """How far beyond the training range a number still counts, as a share of the range. Beyond it the bound is used."""
+FEWEST_LACKING = 10
+"""Patients without a value, and with one, from which on it counts that a value is missing."""
+LEAST_LACKING = 0.05
+"""The same as a share of all patients."""
 _SKEWED = 2.0
 
 
@@ -20,11 +24,11 @@ class Term:
     """One column of the design matrix.
 
     `number`: z = (f(x) - centre) / scale, held in [lower, upper]; f is the logarithm of at least
-    `floor` where `log` is set. `category` and `therapy`: 1 for the level, else 0. `interaction`:
-    1 for the therapy of that level, times the term `of`.
+    `floor` where `log` is set. `category` and `therapy`: 1 for the level, else 0. `missing`: 1 where the
+    column has no value, else 0. `interaction`: 1 for the therapy of that level, times the term `of`.
     """
 
-    kind: Literal["number", "category", "therapy", "interaction"]
+    kind: Literal["number", "category", "missing", "therapy", "interaction"]
     column: int
     """Index of the raw column; for a therapy the number of columns."""
     level: int = -1
@@ -75,6 +79,8 @@ class DesignMatrix:
         self._level_columns = np.array([terms[index].column for index in levels], dtype=np.intp)
         self._level = np.array([terms[index].level for index in levels], dtype=np.float64)
         self._level_fill = np.array([terms[index].fill for index in levels], dtype=np.float64)
+        self._missing = _indices(terms, "missing")
+        self._missing_columns = np.array([terms[index].column for index in self._missing], dtype=np.intp)
         self._products = _indices(terms, "interaction")
         self._product_of = np.array([terms[index].of for index in self._products], dtype=np.intp)
         self._product_level = np.array([terms[index].level for index in self._products], dtype=np.float64)
@@ -88,6 +94,8 @@ class DesignMatrix:
             codes = rows[:, self._level_columns]
             codes = np.where(np.isnan(codes), self._level_fill, codes)
             matrix[:, self._levels] = codes == self._level
+        if self._missing.size:
+            matrix[:, self._missing] = np.isnan(rows[:, self._missing_columns])
         if self._products.size:
             chosen = rows[:, -1:] == self._product_level
             matrix[:, self._products] = chosen * matrix[:, self._product_of]
@@ -108,8 +116,14 @@ class DesignMatrix:
 
 
 def main_terms(columns: Sequence[ColumnSpec], therapies: Sequence[str], rows: Floats) -> tuple[Term, ...]:
-    """A term for each number, each category but the most frequent, and each therapy where there are several."""
+    """A term for each number, each category but the most frequent, and each therapy where there are several.
+
+    A column that many patients lack has one more, for that it is missing: what was not measured says something of the
+    patient, and what stands in for it does not. Columns that the same patients lack, such as all of one scan, share it.
+    """
     terms: list[Term] = []
+    lacking = np.isnan(rows)
+    shown: set[bytes] = set()
     for index, spec in enumerate(columns):
         if spec.kind == "number":
             terms.append(_number(index, spec, rows[:, index]))
@@ -117,9 +131,19 @@ def main_terms(columns: Sequence[ColumnSpec], therapies: Sequence[str], rows: Fl
             fill = spec.categories.index(str(spec.impute))
             levels = [level for level in range(len(spec.categories)) if level != fill]
             terms += [Term("category", index, level=level, fill=float(fill)) for level in levels]
+        pattern = lacking[:, index].tobytes()
+        if _told_by_lack(lacking[:, index]) and pattern not in shown:
+            shown.add(pattern)
+            terms.append(Term("missing", index))
     if len(therapies) > 1:
         terms += [Term("therapy", len(columns), level=level) for level in range(len(therapies))]
     return tuple(terms)
+
+
+def _told_by_lack(lacking: NDArray[np.bool_]) -> bool:
+    """Whether enough patients lack a column, and enough have it, to learn from that."""
+    fewest = max(FEWEST_LACKING, LEAST_LACKING * lacking.size)
+    return bool(fewest <= np.count_nonzero(lacking) <= lacking.size - fewest)
 
 
 def interactions(terms: Sequence[Term], of: Sequence[int], therapies: Sequence[str]) -> tuple[Term, ...]:
@@ -178,4 +202,6 @@ def _name(term: Term, terms: Sequence[Term], columns: Sequence[ColumnSpec], ther
     if term.kind == "interaction":
         return f"therapy={therapies[term.level]} x {_name(terms[term.of], terms, columns, therapies)}"
     spec = columns[term.column]
+    if term.kind == "missing":
+        return f"{spec.name} is missing"
     return spec.name if term.kind == "number" else f"{spec.name}={spec.categories[term.level]}"

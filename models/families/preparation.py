@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import chi2
 
 from features.types import Floats
 from models.errors import BadCohort
@@ -17,6 +18,8 @@ MOST_MEETING_THERAPY = 4
 """How many columns may act differently under each therapy."""
 _MOST_OF_TREES = 48
 _PATIENTS_PER_COLUMN = 12
+_CHANCE = 0.05
+"""That any missing value is taken for telling where none is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,11 +36,11 @@ class Prepared:
     """(n, terms)."""
 
     def of_kind(self, *prefixes: str) -> list[int]:
-        """Indices of number and category terms whose column's name starts so."""
+        """Indices of terms of columns whose name starts so."""
         return [
             index
             for index, term in enumerate(self.terms)
-            if term.kind in ("number", "category") and self.columns[term.column].name.startswith(prefixes)
+            if term.kind in ("number", "category", "missing") and self.columns[term.column].name.startswith(prefixes)
         ]
 
     def therapy_terms(self) -> list[int]:
@@ -64,7 +67,23 @@ def prepare(table: pd.DataFrame, target: Target, columns: Sequence[ColumnSpec]) 
     therapies = therapies_of(table)
     rows = encode(completed, therapies, table)
     terms = main_terms(completed, therapies, rows)
-    return Prepared(completed, therapies, rows, terms, DesignMatrix(Design(terms)).apply(rows))
+    X = DesignMatrix(Design(terms)).apply(rows)
+    told = _telling(terms, X, target)
+    return Prepared(completed, therapies, rows, tuple(terms[index] for index in told), X[:, told])
+
+
+def _telling(terms: Sequence[Term], X: Floats, target: Target) -> list[int]:
+    """All terms, but of those for a missing value only what goes with the target beyond chance.
+
+    Most values are missing for no reason that matters, and dozens of terms for that would drown the others.
+    """
+    lacking = [index for index, term in enumerate(terms) if term.kind == "missing"]
+    if not lacking:
+        return list(range(len(terms)))
+    least = float(chi2.isf(_CHANCE / len(lacking), 1))  # Bonferroni's share for each
+    strength = strengths(X[:, lacking], target)
+    by_chance = {index for index, one in zip(lacking, strength, strict=True) if one < least}
+    return [index for index in range(len(terms)) if index not in by_chance]
 
 
 def keep(prepared: Prepared, kept: Sequence[int]) -> Prepared:
@@ -72,7 +91,12 @@ def keep(prepared: Prepared, kept: Sequence[int]) -> Prepared:
     used = sorted({prepared.terms[index].column for index in kept if prepared.terms[index].kind != "therapy"})
     columns = tuple(prepared.columns[index] for index in used)
     rows = prepared.rows[:, [*used, len(prepared.columns)]]
-    terms = main_terms(columns, prepared.therapies, rows)
+    lacking = {used.index(prepared.terms[index].column) for index in kept if prepared.terms[index].kind == "missing"}
+    terms = tuple(
+        term
+        for term in main_terms(columns, prepared.therapies, rows)
+        if term.kind != "missing" or term.column in lacking
+    )
     return Prepared(columns, prepared.therapies, rows, terms, DesignMatrix(Design(terms)).apply(rows))
 
 
@@ -92,7 +116,7 @@ def screen(prepared: Prepared, target: Target, most: int) -> Prepared:
 
 def meet_therapy(prepared: Prepared, target: Target, most: int) -> Design:
     """All terms, and the products of the strongest `most` with each therapy, as far as `MOST_COLUMNS` leaves room."""
-    candidates = [index for index, term in enumerate(prepared.terms) if term.kind != "therapy"]
+    candidates = [index for index, term in enumerate(prepared.terms) if term.kind in ("number", "category")]
     room = (MOST_COLUMNS - len(prepared.terms)) // max(1, len(prepared.therapies))
     meeting = pick(prepared.X, strengths(prepared.X, target), candidates, max(0, min(most, room)))
     return Design(prepared.terms + interactions(prepared.terms, meeting, prepared.therapies))

@@ -94,6 +94,8 @@ class Recipe:
                 categories = len(columns[term.column].categories)
                 right = 0 <= term.level < categories and term.fill in range(categories)
             right = right and (not term.log or (term.floor > 0 and term.fill > 0))
+        elif term.kind == "missing":
+            right = 0 <= term.column < len(columns) and not columns[term.column].required
         elif term.kind == "therapy":
             right = term.column == len(columns) and 0 <= term.level < levels
         else:

@@ -10,7 +10,9 @@ from models.families.columns import ColumnSpec
 from models.figures import Figure, Subgroup
 from models.seen_coverage import SEEN
 from models.table import LeftOut
-from models.training_report import TrainingReport
+from models.redundancy import Redundancy, Surrogate
+from models.selective import Answered
+from models.training_report import Lacking, TrainingReport
 
 REPORT = TrainingReport(
     name="outcome-xgboost",
@@ -38,6 +40,7 @@ REPORT = TrainingReport(
         ),
         ColumnSpec("clinical.sex", "category", categories=("female", "male"), impute="male"),
     ),
+    lacking=(Lacking("clinical.sex", 0.25, True), Lacking("clinical.age_years", 0.02, False)),
     needed_scans=(("ct.baseline",),),
     therapies=("a", "b"),
     by_therapy=(("a", 180, 70), ("b", 120, 50)),
@@ -54,6 +57,35 @@ def test_the_card_says_how_often_intervals_were_seen_to_hold_and_where_too_seldo
         assert f"in {seen.estimate} % and the difference between two therapies in {seen.difference} %" in text
         assert ("differences are too narrow" in text) == (seen.difference < 87)
     assert "was not measured" in card(replace(REPORT, family="forest"))
+
+
+def test_the_card_says_what_is_made_of_missing_values() -> None:
+    text = card(REPORT)
+    assert "| `clinical.sex` | 25% | a typical value stands in, and that it is missing counts" in text
+    assert "| `clinical.age_years` | 2% | a typical value stands in |" in text
+    assert "Missing values" not in card(replace(REPORT, lacking=()))
+
+
+def test_the_card_says_what_stands_for_volume_and_whether_distance_warns() -> None:
+    none = card(REPORT)
+    assert "Size and redundancy" not in none and "far away" not in none
+    name = "radiomics.ct.baseline.largest.original_shape_SurfaceArea"
+    surrogate = (Surrogate(name, 0.98),)
+    answered = (
+        Answered(1.0, 300, Estimate(0.2, 0.18, 0.22), Estimate(0.0, 0.0, 0.0)),
+        Answered(0.9, 270, Estimate(0.19, 0.17, 0.21), Estimate(0.01, 0.002, 0.02)),
+    )
+    text = card(
+        replace(
+            REPORT,
+            coverage=answered,
+            redundancy=Redundancy("measure.ct.baseline.all.volume_mm3", 107, surrogate, surrogate, 0.4),
+        )
+    )
+    assert "1 of 107 image features stand for tumour volume" in text and f"{name} (+0.98)" in text
+    assert "carry 40% of what moves its answers" in text
+    assert "| 90% | 270 | 0.190 (0.170 to 0.210) | 0.010 (0.002 to 0.020) |" in text
+    assert "Not answering the 10% furthest" in text
 
 
 def test_the_card_holds_what_a_reader_must_know() -> None:
