@@ -95,6 +95,7 @@ def _method(report: TrainingReport) -> str:
             f"- Family: {report.family}. {report.method}",
             f"- Columns: {len(report.columns)} of the {report.offered} offered; chosen, imputed and scaled inside each "
             "training fold",
+            *((f"- Harmonised: {report.harmonised}",) if report.harmonised else ()),
             f"- Image features: profile `{report.profile_digest}`; encoder {encoder}",
             f"- Seed: {report.seed}",
             f"- Software: RadResponse {VERSION}",

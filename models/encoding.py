@@ -18,8 +18,14 @@ _NONE = frozenset({type(None)})
 class Encoding:
     """Of one version; holds no state that changes."""
 
-    def __init__(self, columns: Sequence[ColumnSpec]) -> None:
-        """Takes the columns in their order."""
+    def __init__(self, columns: Sequence[ColumnSpec], lenient: str = "") -> None:
+        """Takes the columns in their order.
+
+        Args:
+            columns: Of the model.
+            lenient: A column of categories whose unknown values count as missing; empty for none.
+        """
+        self._lenient = next((spec for spec in columns if spec.name == lenient), None)
         self.columns = tuple(columns)
         self.names = tuple(spec.name for spec in columns)
         self.known = frozenset(self.names)
@@ -48,6 +54,7 @@ class Encoding:
         Raises:
             BadInput: As `models.inputs.encode_case`, which says what is wrong.
         """
+        values = self._known(values)
         told = self._row(values) if all(spec.name in values for spec in self.required) else None
         return encode_case(self.columns, values, missing) if told is None else told
 
@@ -57,8 +64,15 @@ class Encoding:
         Raises:
             BadInput: As `row`, of the values alone.
         """
+        values = self._known(values)
         if self._row(values) is None:
             encode_case([spec for spec in self.columns if spec.name in values], values, {})
+
+    def _known(self, values: Mapping[str, float | str]) -> Mapping[str, float | str]:
+        spec = self._lenient
+        if spec is None or values.get(spec.name) in spec.categories or not isinstance(values.get(spec.name), str):
+            return values
+        return {name: value for name, value in values.items() if name != spec.name}
 
     def _row(self, values: Mapping[str, float | str]) -> Floats | None:
         """None where anything at all is out of the ordinary."""

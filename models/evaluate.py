@@ -13,7 +13,7 @@ from models.effects.compare import Comparing, compare_therapies
 from models.errors import BadCohort
 from models.evaluation import patient_draws
 from models.evaluation_report import Choice, EvaluationReport, Sizes
-from models.families.all import TRIED, family_of, stratified
+from models.families.all import TRIED, family_of, harmonised, stratified
 from models.families.columns import THERAPY
 from models.families.screening import MOST_COLUMNS
 from models.families.target import OutcomeTarget, ProgressionTarget, Task
@@ -126,7 +126,10 @@ def compared(table: PatientTable, how: Evaluating) -> tuple[Comparison, ...]:
 
 def of_families(task: Task, families: tuple[str, ...], table: PatientTable, seed: int) -> dict[str, Predictor]:
     """Our own, by name."""
-    of = {name: stratified(family_of(task, name), table.strata) for name in families}
+    of = {
+        name: harmonised(stratified(family_of(task, name), table.strata), table.harmonise, table.unseen_site)
+        for name in families
+    }
     return {name: OfFamily(family, table.columns, seed) for name, family in of.items()}
 
 

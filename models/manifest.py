@@ -169,4 +169,6 @@ def read_manifest(content: bytes) -> Manifest:
     plain = loads(content, place=FILE)
     if isinstance(plain, dict) and isinstance(facts := plain.get("facts"), dict):
         facts.setdefault("spreads", None)  # versions from before there was one
+        if isinstance(recipe := plain.get("recipe"), dict):
+            recipe.setdefault("harmonisation", None)
     return from_plain(Manifest, plain, place=FILE)

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.stats import rankdata, spearmanr
 
 from features.types import Floats
 from models.baselines import volume_columns
@@ -116,6 +113,8 @@ def in_words(of: Redundancy) -> list[str]:
 
 def _against(volume: Floats, values: Floats) -> Floats:
     """Spearman's correlation of each column with volume, over the patients who have both; 0 for too few of them."""
+    from scipy.stats import rankdata, spearmanr  # noqa: PLC0415 - a second to import
+
     whole = ~np.isnan(values).any(axis=0) & (not np.isnan(volume).any())
     found = np.zeros(values.shape[1])
     if whole.any():
@@ -134,6 +133,9 @@ def _alike(frame: pd.DataFrame, names: Sequence[str]) -> tuple[tuple[str, ...], 
     """Columns that are joined by one such pair after another."""
     if len(names) < 2:
         return ()
+    from scipy.sparse import csr_matrix  # noqa: PLC0415 - as above
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     near = frame[list(names)].corr("spearman", min_periods=_FEWEST).abs().to_numpy() >= SAME_FROM
     count, group = connected_components(csr_matrix(near), directed=False)
     groups = [tuple(np.array(names)[group == index].tolist()) for index in range(count)]

@@ -11,7 +11,7 @@ from features.names import EmbeddingColumn, parse
 from features.types import Embeddings, Floats
 from models.answers import Prediction
 from models.families.family import OutcomeScores
-from models.inputs import encode_case, therapy_codes
+from models.inputs import therapy_codes
 from models.model import Model
 from models.version import TrainedModel
 
@@ -75,7 +75,7 @@ def _of_rows(
     columns: Mapping[str, int],
 ) -> "Score":
     codes = therapy_codes(model.therapies, therapies) if therapies else np.zeros(1)
-    row = np.append(encode_case(model.columns, values, missing), 0.0)
+    row = np.append(model.encoding.row(values, missing), 0.0)
     where = [index for index, spec in enumerate(model.columns) if spec.name in columns]
     taken = [columns[model.columns[index].name] for index in where]
 
@@ -83,7 +83,7 @@ def _of_rows(
         rows = np.tile(row, (len(embeddings) * len(codes), 1))
         rows[:, where] = np.repeat(embeddings[:, taken].astype(np.float64), len(codes), axis=0)
         rows[:, -1] = np.tile(codes, len(embeddings))
-        scores = model.fitted.score(rows)
+        scores = model.fitted.score(model.fitted.harmonised(rows))
         of_rows = scores.log_odds if isinstance(scores, OutcomeScores) else scores.risk
         return of_rows.reshape(len(embeddings), len(codes))
 

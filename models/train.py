@@ -18,9 +18,11 @@ from models.card import card
 from models.cohort import Cohort, Patient, read_cohort
 from models.crossvalidation import cross_validate
 from models.effects.evidence import population_evidence
-from models.families.all import family_of, stratified
+from models.families.all import family_of, harmonised, stratified
 from models.families.columns import ColumnSpec
+from models.families.combat import Unseen, site_names
 from models.families.family import Family, Fitted
+from models.families.recipe import Recipe
 from models.families.target import Bools, ProgressionTarget, Task
 from models.figures import Figure, figures, subgroups, subgroups_of
 from models.grades import grade_figures
@@ -61,6 +63,9 @@ class Training:
     """Why a score that is too high for the cohort's size is believed: without it such a model gets no alias."""
     data_folder: Path = DATA_FOLDER
     """Where measured features are kept, so that a second training need not measure again."""
+    harmonise: str | None = None
+    """Of a cohort: the column `clinical.*` that names the site by which image features are harmonised."""
+    unseen_site: Unseen = "refuse"
     workers: int = 2
     progress: bool = True
     similar_patients: bool = True
@@ -91,7 +96,7 @@ def train(manifest: Path, training: Training, registry: Registry) -> Trained:
         BadSignature: No such family for the task.
         RegistryUnavailable: MLflow does not answer.
     """
-    family = family_of(training.task, training.family)
+    family = harmonised(family_of(training.task, training.family), training.harmonise, training.unseen_site)
     cohort = read_cohort(manifest).labelled(training.task)
     cohort.target(training.task).require_enough()  # before minutes go into measuring
     return _registered(cohort, measured(cohort, training), family, training, registry)
@@ -100,6 +105,7 @@ def train(manifest: Path, training: Training, registry: Registry) -> Trained:
 def train_table(table: PatientTable, training: Training, registry: Registry) -> Trained:
     """Trains one model on somebody's own table of features; else as `train`."""
     family = stratified(family_of(training.task, training.family), table.strata)
+    family = harmonised(family, table.harmonise, table.unseen_site)
     cohort, features = as_cohort(table)
     return _registered(cohort, features, family, training, registry, groups_of(table))
 
@@ -197,6 +203,7 @@ def fit(
         therapies=recipe.therapies,
         by_therapy=_by_therapy(table.patients, training.task),
         method=recipe.method,
+        harmonised=_harmonised(recipe),
         profile_digest=training.profile.digest,
         encoder_identity=table.encoder if _takes(recipe.columns, EMBEDDING) else "",
         comparisons=population_evidence(table.frame, table.columns, target, cohort.facts.evidence, seed=training.seed)
@@ -208,6 +215,19 @@ def fit(
         accepted_score=training.accept_score,
     )
     return report, fitted
+
+
+def _harmonised(recipe: Recipe) -> str:
+    of = recipe.harmonisation
+    if of is None:
+        return ""
+    site = recipe.columns[of.site]
+    other = "refused" if of.unseen == "refuse" else "answered as it was measured, and marked"
+    return (
+        f"ComBat by `{site.name}` maps {len(of.columns)} of the columns, fitted inside each training fold; sites and "
+        f"patients: {site_names(site.categories, of)}. What the patients of a site have in common goes with its "
+        f"scanner. A case of another site is {other}"
+    )
 
 
 def _lacking(table: FeatureTable, fitted: Fitted) -> tuple[Lacking, ...]:

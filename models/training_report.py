@@ -57,6 +57,8 @@ class TrainingReport:
     by_therapy: tuple[tuple[str, int, int], ...]
     """Therapy, patients, positives."""
     method: str
+    harmonised: str
+    """By what image features were brought onto one scale, a sentence; empty where they were not."""
     profile_digest: str
     encoder_identity: str
     """Empty where none is used."""

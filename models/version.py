@@ -1,5 +1,6 @@
 """One version of a model: takes the values of a case, answers for each therapy."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -65,7 +66,9 @@ class TrainedModel:
     """Its columns, made ready."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "encoding", Encoding(self.columns))
+        of = self.manifest.recipe.harmonisation
+        lenient = self.columns[of.site].name if of is not None and of.unseen == "flag" else ""
+        object.__setattr__(self, "encoding", Encoding(self.columns, lenient))
 
     @property
     def columns(self) -> tuple[ColumnSpec, ...]:
@@ -114,13 +117,13 @@ class TrainedModel:
             asked, codes = ("",), np.zeros(1)
         require_scans(self.manifest.recipe, values, missing or {})
         row = self.encoding.row(values, missing or {})
-        rows = np.column_stack([np.tile(row, (codes.size, 1)), codes])
-        applicability = self.fitted.distance.judge(rows[0])
+        rows = self.fitted.harmonised(np.column_stack([np.tile(row, (codes.size, 1)), codes]))
+        applicability = self._applicability(rows[0])
         notices = self._notices(applicability)
         if applicability.status == "outside" and self.manifest.facts.outside == "withhold":
             return Answer(tuple(Prediction(one, None, None, (), applicability, notices) for one in asked), ())
         scores, shares = self.fitted.explained(rows)
-        percentiles = self._percentiles(values)
+        percentiles = self._percentiles(rows[0])
         predictions = tuple(
             Prediction(
                 therapy=therapy,
@@ -154,7 +157,7 @@ class TrainedModel:
         """
         if self.reference is None:
             return ()
-        row = np.append(self.encoding.row(values, missing or {}), 0.0)
+        row = self.fitted.harmonised(np.append(self.encoding.row(values, missing or {}), 0.0)[None, :])[0]
         return Neighbourhood(self.reference, self.manifest.recipe.design, self.therapies).nearest(row, count)
 
     def _outcome(self, scores: OutcomeScores, index: int, therapy: int) -> Outcome:
@@ -201,17 +204,22 @@ class TrainedModel:
             (*names, THERAPY), [*given, therapy], [*units, ""], shares, SCALES[self.task], percentiles
         )
 
-    def _percentiles(self, values: Mapping[str, float | str]) -> tuple[float | None, ...]:
-        """Of each column, and of the therapy, which has none."""
+    def _percentiles(self, row: Floats) -> tuple[float | None, ...]:
+        """Of each column, on the scale that the model learned on, and of the therapy, which has none."""
         told = self.reference
         if told is None:
             return (None,) * (len(self.columns) + 1)
-        given = (values.get(spec.name) for spec in self.columns)
         found = (
-            None if isinstance(value, str | None) else told.percentile(index, float(value))
-            for index, value in enumerate(given)
+            None if spec.kind == "category" or math.isnan(value) else told.percentile(index, value)
+            for index, (spec, value) in enumerate(zip(self.columns, row[:-1].tolist(), strict=True))
         )
         return (*found, None)
+
+    def _applicability(self, row: Floats) -> Applicability:
+        """The verdict on one row; outside where its site could not be mapped."""
+        told = self.fitted.distance.judge(row)
+        of = self.manifest.recipe.harmonisation
+        return replace(told, status="outside") if of is not None and math.isnan(row[of.site]) else told
 
     def _differences(self, scores: Scores, asked: Sequence[str], reference: str) -> tuple[Difference, ...]:
         """Each option against the reference, which is the last row; paired replicate by replicate."""
@@ -275,6 +283,16 @@ class TrainedModel:
                     f"from: any prediction is an extrapolation.{withheld}",
                 )
             )
+        of = self.manifest.recipe.harmonisation
+        if of is not None and self.columns[of.site].name in applicability.imputed:
+            site = self.columns[of.site]
+            notices.append(
+                Notice(
+                    "UNHARMONISED_SITE",
+                    f"{site.name} is none that this model learned from ({', '.join(site.categories)}): image "
+                    "features are taken as they were measured, and may mean something else there.",
+                )
+            )
         absent = absent_scans(self.columns, {spec.name for spec in self.columns} - set(applicability.imputed))
         for scan, columns in absent.items():
             notices.append(
@@ -285,6 +303,7 @@ class TrainedModel:
                 )
             )
         whole = {name for columns in absent.values() for name in columns}
+        whole |= {self.columns[of.site].name} if of is not None else set()
         if names := [name for name in applicability.imputed if name not in whole]:
             more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
             listed = ", ".join(names[:_LISTED]) + more

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from models.commands.comparisons import print_comparisons
-from models.commands.tables import add_table_to, names, request_of, times
+from models.commands.tables import add_harmonisation_to, add_table_to, names, request_of, times
 from models.commands.train import by_task, fold_count
 from models.evaluate import Evaluating, evaluate
 from models.evaluation_report import EvaluationReport
@@ -30,6 +30,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     parser.add_argument("--table", type=Path, required=True, metavar="FILE", help="CSV or Parquet, one row a patient")
     add_table_to(parser)
+    add_harmonisation_to(parser)
     parser.add_argument("--reference", metavar="VALUE", help="the therapy that the others are compared against")
     parser.add_argument(
         "--horizon", type=times, default=(), metavar="TIME,...", help="until when therapies are compared"

@@ -3,8 +3,10 @@
 import argparse
 import csv
 from pathlib import Path
+from typing import get_args
 
 from models.cohort_facts import EVIDENCE
+from models.families.combat import Unseen
 from models.tabular.reading import TableRequest
 
 Arguments = argparse.ArgumentParser | argparse._ArgumentGroup
@@ -55,6 +57,21 @@ def add_table_to(parser: Arguments) -> None:
     )
 
 
+def add_harmonisation_to(parser: Arguments) -> None:
+    """Declares by what image features are brought onto one scale."""
+    parser.add_argument(
+        "--harmonise",
+        metavar="COL",
+        help="the site or scanner by which ComBat maps image features (of a cohort: clinical.NAME)",
+    )
+    parser.add_argument(
+        "--unseen-site",
+        choices=get_args(Unseen),
+        default="refuse",
+        help="what becomes of a case from another site: refused, or answered unmapped and marked (default refuse)",
+    )
+
+
 def request_of(chosen: argparse.Namespace, path: Path) -> TableRequest:
     """What was asked."""
     return TableRequest(
@@ -65,6 +82,8 @@ def request_of(chosen: argparse.Namespace, path: Path) -> TableRequest:
         entry=chosen.entry,
         competing=chosen.competing,
         strata=chosen.strata,
+        harmonise=chosen.harmonise,
+        unseen_site=chosen.unseen_site,
         therapy=chosen.therapy,
         groups=chosen.groups,
         drop=chosen.drop,

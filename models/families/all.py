@@ -5,11 +5,13 @@ from types import MappingProxyType
 
 from models.errors import BadSignature
 from models.families.aft_progression import AcceleratedProgression
+from models.families.combat import Unseen
 from models.families.competing_progression import CompetingProgression
 from models.families.cox_net import CoxNet
 from models.families.cox_progression import CoxProgression
 from models.families.family import Family
 from models.families.fusion import Fusion
+from models.families.harmonised import Harmonised
 from models.families.ordinal_outcome import OrdinalOutcome
 from models.families.target import Task
 from models.families.xgboost_outcome import XGBoostOutcome
@@ -46,6 +48,11 @@ def stratified(family: Family, column: str | None) -> Family:
     if not isinstance(family, CoxNet):
         raise BadSignature(f"{family.name} knows no strata; {CoxNet.name} does")
     return CoxNet(column)
+
+
+def harmonised(family: Family, column: str | None, unseen: Unseen = "refuse") -> Family:
+    """The same family on features that ComBat maps by the sites of a column; as it is for None."""
+    return family if column is None else Harmonised(family, column, unseen)
 
 
 def family_of(task: Task, name: str) -> Family:

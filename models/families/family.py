@@ -109,8 +109,12 @@ class Fitted:
         return cls.of(replace(recipe, centre=tuple(mean.tolist())), engine, cohort)
 
     def encode(self, table: pd.DataFrame) -> Floats:
-        """Rows of numbers, (n, columns + 1), of a table of raw columns."""
-        return encode(self.recipe.columns, self.recipe.therapies, table)
+        """Rows of numbers, (n, columns + 1), of a table of raw columns; harmonised where the model is."""
+        return self.harmonised(encode(self.recipe.columns, self.recipe.therapies, table))
+
+    def harmonised(self, rows: Floats) -> Floats:
+        """Rows of values as they were measured, on the scale that the model learned on."""
+        return rows if self.recipe.harmonisation is None else self.recipe.harmonisation.map(rows)
 
     def predict(self, table: pd.DataFrame) -> Scores:
         """Calibrated scores of a table of raw columns."""

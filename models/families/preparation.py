@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from features.types import Floats
 from models.errors import BadCohort
@@ -80,7 +80,7 @@ def _telling(terms: Sequence[Term], X: Floats, target: Target) -> list[int]:
     lacking = [index for index, term in enumerate(terms) if term.kind == "missing"]
     if not lacking:
         return list(range(len(terms)))
-    least = float(chi2.isf(_CHANCE / len(lacking), 1))  # Bonferroni's share for each
+    least = float(chdtri(1, _CHANCE / len(lacking)))  # Bonferroni's share for each
     strength = strengths(X[:, lacking], target)
     by_chance = {index for index, one in zip(lacking, strength, strict=True) if one < least}
     return [index for index in range(len(terms)) if index not in by_chance]

@@ -6,6 +6,7 @@ from models.assurance import UNASSURED, Assurance
 from models.calibration import Calibration
 from models.errors import BrokenFile
 from models.families.columns import THERAPY, ColumnSpec
+from models.families.combat import Harmonisation
 from models.families.design import Design, Term
 from models.families.scans import scan_of
 from models.families.target import Task
@@ -58,6 +59,8 @@ class Recipe:
     """`<scan>.<when>`: a case without any value of one scan of each group is refused (`models.families.scans`)."""
     assurance: Assurance = UNASSURED
     """What held-out patients told of its errors (`models.assure`)."""
+    harmonisation: Harmonisation | None = None
+    """How features of each site are mapped before all else; None where they are taken as they come."""
 
     def __post_init__(self) -> None:
         for spec in self.columns:
@@ -67,6 +70,8 @@ class Recipe:
             raise BrokenFile("the recipe names a column or a therapy twice")
         for index, term in enumerate(self.design.terms):
             self._check_term(index, term)
+        if self.harmonisation is not None:
+            self._check_harmonisation(self.harmonisation)
         if len(self.centre) != len(self.columns) + 1:
             raise BrokenFile(f"the recipe has {len(self.centre)} centres for {len(self.columns)} columns")
         scans = {scan_of(spec.name) for spec in self.columns}
@@ -84,6 +89,12 @@ class Recipe:
             raise BrokenFile("the recipe's assurance is for another task, or for another number of therapies")
         if not 0 <= self.replicates <= MOST_REPLICATES or self.replicates == 1:
             raise BrokenFile(f"the recipe has {self.replicates} replicates; wanted 0, or 2 to {MOST_REPLICATES}")
+
+    def _check_harmonisation(self, of: Harmonisation) -> None:
+        right = 0 <= of.site < len(self.columns) and len(set(of.columns)) == len(of.columns)
+        right = right and all(0 <= at < len(self.columns) and self.columns[at].kind == "number" for at in of.columns)
+        if not right or len(self.columns[of.site].categories) != len(of.patients):
+            raise BrokenFile("the recipe's harmonisation does not fit its columns")
 
     def _check_term(self, index: int, term: Term) -> None:
         terms, columns = self.design.terms, self.columns

@@ -12,6 +12,7 @@ from models.cohort_columns import MOST_CATEGORIES
 from models.cohort_facts import CohortFacts, read_facts
 from models.errors import BadCohort
 from models.families.columns import THERAPY, ColumnSpec
+from models.families.combat import Unseen
 from models.families.target import Bools, OutcomeTarget, ProgressionTarget, Target, Task
 from models.leakage.patients import identifies
 from models.leakage.plausibility import implausible
@@ -49,6 +50,10 @@ class TableRequest:
     """Whether death (or another end) came before the event, at the time; not recorded where None."""
     strata: str | None = None
     """A column of words, each with a baseline of its own; also learned from by families that know no strata."""
+    harmonise: str | None = None
+    """A column of words, the sites or scanners by which image features are harmonised; not learned from."""
+    unseen_site: Unseen = "refuse"
+    """What becomes of a case from a site that is not among them."""
     therapy: str | None = None
     groups: tuple[str, ...] = ()
     """For subgroups; also learned from, unless dropped."""
@@ -99,6 +104,9 @@ class PatientTable:
     facts: CohortFacts = field(default_factory=CohortFacts)
     strata: str | None = None
     """Model name of the column of strata."""
+    harmonise: str | None = None
+    """Model name of the column of sites."""
+    unseen_site: Unseen = "refuse"
 
     @property
     def imaging(self) -> tuple[ColumnSpec, ...]:
@@ -157,7 +165,9 @@ def read_patients(request: TableRequest) -> PatientTable:
         columns=columns,
         headers={name: header for header, name in names.items()},
         target=target,
-        strata=_strata(request, names, columns),
+        strata=_of_words(request.strata, "strata", names, columns),
+        harmonise=_of_words(request.harmonise, "sites", names, columns),
+        unseen_site=request.unseen_site,
         groups={header: tuple(_group(cells[header])) for header in request.groups},
         subjects=None if subject is None else tuple(str(one) for one in cells[subject]),
         rows=tuple(int(row) for row in rows),
@@ -188,12 +198,12 @@ def _competing(request: TableRequest, cells: pd.DataFrame, rows: pd.Series, even
     return found
 
 
-def _strata(request: TableRequest, names: Mapping[str, str], columns: Sequence[ColumnSpec]) -> str | None:
-    if request.strata is None:
+def _of_words(header: str | None, what: str, names: Mapping[str, str], columns: Sequence[ColumnSpec]) -> str | None:
+    if header is None:
         return None
-    name = names.get(request.strata, "")
+    name = names.get(header, "")
     if not any(spec.name == name and spec.kind == "category" for spec in columns):
-        raise BadCohort(f"the column {request.strata} holds no few words, the same in several patients; no strata")
+        raise BadCohort(f"the column {header} holds no few words, the same in several patients; no {what}")
     return name
 
 
@@ -230,13 +240,13 @@ def _is_number(text: str) -> bool:
 
 def _require_columns(request: TableRequest, cells: pd.DataFrame, subject: str | None) -> None:
     labels = [request.outcome, request.time, request.event, request.entry, request.competing, request.therapy]
-    given = [*labels, request.strata, subject, *request.groups, *request.drop]
+    given = [*labels, request.strata, request.harmonise, subject, *request.groups, *request.drop]
     for header in given:
         if header is not None and header not in cells.columns:
             raise BadCohort(
                 f"the table has no column {header!r}; {nearest(header, tuple(cells.columns))}", column=header
             )
-    asked = [header for header in (*labels, request.strata) if header is not None]
+    asked = [header for header in (*labels, request.strata, request.harmonise) if header is not None]
     for header in asked:
         if asked.count(header) > 1 or header in request.drop:
             raise BadCohort(f"the column {header} is asked for twice: as a label, as the therapy or to be dropped")

@@ -8,10 +8,10 @@ from models.evaluation import Estimate
 from models.families.all import FAMILIES
 from models.families.columns import ColumnSpec
 from models.figures import Figure, Subgroup
-from models.seen_coverage import SEEN
-from models.table import LeftOut
 from models.redundancy import Redundancy, Surrogate
+from models.seen_coverage import SEEN
 from models.selective import Answered
+from models.table import LeftOut
 from models.training_report import Lacking, TrainingReport
 
 REPORT = TrainingReport(
@@ -45,6 +45,7 @@ REPORT = TrainingReport(
     therapies=("a", "b"),
     by_therapy=(("a", 180, 70), ("b", 120, 50)),
     method="Trees.",
+    harmonised="ComBat by `clinical.site`",
     profile_digest="ab" * 32,
     encoder_identity="",
 )
@@ -93,6 +94,7 @@ def test_the_card_holds_what_a_reader_must_know() -> None:
     for said in (
         "not a medical device",
         "adults with a tumour",
+        "- Harmonised: ComBat by `clinical.site`",
         "Patients: 300, 120 of them with response; real",
         "Endpoint: RECIST 1.1",
         "Time zero: day of the baseline image",
