@@ -111,7 +111,8 @@ def test_few_that_lack_a_value_tell_nothing() -> None:
     frame, outcome, _ = cohort(telling=True)
     assert isinstance(outcome, OutcomeTarget)
     rare = frame.assign(**{GRADE: 1.0 + np.arange(len(frame)) % 7})
-    rare.loc[np.flatnonzero(outcome.response > 0)[:9], GRADE] = np.nan
+    few = (outcome.response > 0) & (np.cumsum(outcome.response) <= 9)
+    rare[GRADE] = rare[GRADE].where(~few)
     terms = prepare(rare, outcome, [ColumnSpec(GRADE), ColumnSpec(AGE)]).terms
     assert {term.kind for term in terms} == {"number"}
 

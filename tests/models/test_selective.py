@@ -71,7 +71,8 @@ def test_where_distance_warns_of_nothing_that_is_said() -> None:
 def test_progression_is_judged_by_its_integrated_error() -> None:
     frame, _ = cohort(1.0)
     draw = np.random.default_rng(4)
-    days = np.ceil(300 * np.exp(draw.normal(size=300) - 0.7 * frame.iloc[:, 0].clip(-2, 2).to_numpy()))
+    worse = np.clip(frame.to_numpy(dtype=np.float64)[:, 0], -2, 2)
+    days = np.ceil(300 * np.exp(draw.normal(size=300) - 0.7 * worse))
     target = ProgressionTarget(days, draw.random(300) < 0.7)
     validation = cross_validate(
         family_of("progression", "cox"), frame, target, COLUMNS, folds=3, seed=1, progress=False
