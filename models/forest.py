@@ -12,31 +12,12 @@ from numpy.typing import NDArray
 
 from features.compiled import compiled
 from features.types import Floats
+from models.nodes import Flags, Indices, Nodes, Singles
 
 MOST_STEPS = 4_000_000
 """Columns on all paths together; a larger forest is left to XGBoost."""
 MOST_ON_A_PATH = 64
 """Different columns on one path."""
-
-Indices = NDArray[np.int32]
-Singles = NDArray[np.float32]
-Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Nodes:
-    """The nodes of one tree that was checked (`models.trees`), root first."""
-
-    left: Indices
-    """Child where the value lies below the split; -1 at a leaf."""
-    right: Indices
-    parent: Indices
-    column: Indices
-    split: Singles
-    """Where it splits; at a leaf, what it adds."""
-    missing_left: Flags
-    cover: Singles
-    """Sum of hessians of the training patients that came here."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,13 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from models.errors import BrokenFile
-from models.forest import Nodes, Paths, paths_of
+from models.nodes import Nodes
 from models.ubjson import Value, read_ubjson
+
+if TYPE_CHECKING:
+    from models.forest import Paths
 
 MOST_BYTES = 64 * 2**20
 _MOST_NODES = 2**16
@@ -66,8 +69,10 @@ class Forest:
     nodes: tuple[Nodes, ...] = field(default=(), compare=False, repr=False)
     """Of each tree."""
 
-    def paths(self, rounds: int = 0) -> Paths | None:
+    def paths(self, rounds: int = 0) -> "Paths | None":
         """Laid out for single rows, the first rounds alone where a number is given; None where XGBoost has to do it."""
+        from models.forest import paths_of  # noqa: PLC0415 - numba takes half a second to import
+
         start = np.array(self.base, dtype=np.float32)
         if self.objective == "binary:logistic":
             margin = -np.log(np.float32(1) / start - np.float32(1))

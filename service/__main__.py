@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import dataclasses
+import gc
 import importlib
 import logging
 import os
@@ -105,6 +106,8 @@ async def _until_told(settings: Settings) -> bool:
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, told.set)
     running = await start(settings)
+    gc.collect()
+    gc.freeze()  # the engines' hundred thousands of objects stay: to look at them again and again held calls up
     models = ", ".join(running.models) or "no model yet"
     way = "TLS" if settings.tls else "plain"
     print(f"listening on {settings.host}:{running.port} ({way}); serving: {models}", flush=True)

@@ -1,7 +1,6 @@
 """The server: one grpc.aio server with all services, its guards around every call, and a clean end."""
 
 import asyncio
-import gc
 import logging
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
@@ -112,8 +111,6 @@ class RunningServer:
             await self._predicting.start()
             if self.metrics_port:
                 self._in_background(self._predicting.measure_on(self.metrics))
-        gc.collect()
-        gc.freeze()  # the engines' hundred thousands of objects stay: to look at them again and again held calls up
         await self._look(names)
         self._in_background(self._look_on(names))
         self._in_background(_tidy(uploads))

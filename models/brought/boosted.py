@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xgboost
@@ -12,8 +13,10 @@ from models.brought.declared import Declared
 from models.brought.engine import Answers, Curves, Probabilities, Risks
 from models.errors import BadSignature, BrokenFile
 from models.families.horizon import interpolate
-from models.forest import Paths
 from models.trees import Forest, check_forest
+
+if TYPE_CHECKING:
+    from models.forest import Paths
 
 CLASSES = (
     "xgboost.core.Booster",
@@ -31,7 +34,7 @@ class BoostedTrees:
     """A booster, and what its margin means."""
 
     booster: xgboost.Booster
-    paths: Paths | None
+    paths: "Paths | None"
     """The same trees laid out for single rows; None for a forest that is left to XGBoost."""
     forest: Forest
     rounds: tuple[int, int]

@@ -9,7 +9,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-BENCHMARKS = ("serving", "coverage", "models", "effects", "radiomics", "audit", "promises", "embedding", "encoder")
+BENCHMARKS = (
+    "serving",
+    "coverage",
+    "models",
+    "effects",
+    "radiomics",
+    "audit",
+    "promises",
+    "embedding",
+    "encoder",
+    "report",
+)
 INSTALLING = ("peers", "registry")
 OUT = Path("build/bench")
 

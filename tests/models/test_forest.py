@@ -8,7 +8,8 @@ import xgboost
 
 from features.types import Floats
 from models import forest
-from models.forest import Nodes, paths_of
+from models.forest import paths_of
+from models.nodes import Nodes
 from models.trees import Forest, check_forest
 
 OBJECTIVES = ("binary:logistic", "survival:cox", "survival:aft", "multi:softprob")
