@@ -46,9 +46,10 @@ def table() -> pd.DataFrame:
     images = draw.normal(size=(PATIENTS, COLUMNS - 3))
     images[:, 1 : COLUMNS // 2] += 0.8 * draw.normal(size=(PATIENTS, 1))  # as radiomic features hang together
     frame = pd.DataFrame(images, columns=[f"feat_{index}" for index in range(images.shape[1])])
-    frame["age"] = draw.normal(60, 8, PATIENTS).round()
+    age = draw.normal(60, 8, PATIENTS).round()
+    frame["age"] = age
     frame["sex"], frame["stage"] = draw.choice(["f", "m"], PATIENTS), draw.choice(["I", "II", "III"], PATIENTS)
-    worse = images[:, 0] + 0.5 * images[:, 5] + 0.03 * (frame["age"].to_numpy() - 60)
+    worse = images[:, 0] + 0.5 * images[:, 5] + 0.03 * (age - 60)
     frame["response"] = (draw.random(PATIENTS) < 1 / (1 + np.exp(worse))).astype(int)
     days, end = np.ceil(draw.exponential(300 * np.exp(-0.7 * worse))), draw.uniform(200, 1500, PATIENTS).round()
     frame["days"], frame["progressed"] = np.minimum(days, end), (days <= end).astype(int)
