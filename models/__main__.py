@@ -6,7 +6,7 @@ import sys
 from typing import NoReturn
 
 from features.errors import FeatureError
-from models.commands import cohort, encoder, evaluate, history, registered, release, shadow, simulate, train
+from models.commands import cohort, encoder, evaluate, history, registered, release, shadow, simulate, stability, train
 from models.errors import AdmissionRefused, ImplausibleScore, Leak, ModelError, RegistryUnavailable
 
 
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = _Parser(prog="python -m models", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
-    for command in (simulate, train, evaluate, registered, release, history, shadow, encoder, cohort):
+    for command in (simulate, train, evaluate, registered, release, history, shadow, encoder, cohort, stability):
         command.add_to(commands)
     chosen = parser.parse_args(arguments)
     try:

@@ -12,6 +12,7 @@ from models.reporting_items import in_markdown, metrics, tripod_ai
 from models.seen_coverage import in_words as coverage_in_words
 from models.selective import in_words as selective_in_words
 from models.software import VERSION
+from models.stability.stable import in_words as stability_in_words
 from models.training_report import FEWEST_FOR_A_CLAIM, TrainingReport
 
 _MOST_COLUMNS = 200
@@ -31,6 +32,7 @@ def card(report: TrainingReport) -> str:
         *((("## Therapies compared", _comparisons(report)),) if report.comparisons else ()),
         *((("## Not answering those far away", _coverage(report)),) if report.coverage else ()),
         *((("## Size and redundancy", _redundancy(report)),) if report.redundancy else ()),
+        *((("## Stable features", _stability(report)),) if report.stability else ()),
         ("## Limits", _limits(report)),
         ("## Columns", _columns(report.columns)),
         *((("## Missing values", _lacking(report)),) if report.lacking else ()),
@@ -191,6 +193,19 @@ def _coverage(report: TrainingReport) -> str:
 def _redundancy(report: TrainingReport) -> str:
     assert report.redundancy is not None  # noqa: S101 - looked at before
     return "\n".join(f"- {line}" for line in redundancy_in_words(report.redundancy))
+
+
+def _stability(report: TrainingReport) -> str:
+    assert report.stability is not None  # noqa: S101 - looked at before
+    taken = report.stability.of(spec.name for spec in report.columns)
+    lines = [stability_in_words(report.stability), "", "| feature that the model takes | ICC(1,1) | lower 95 % limit |"]
+    lines += [
+        "|---|---|---|",
+        *(f"| `{one.feature}` | {one.icc:.3f} | {one.lower:.3f} |" for one in taken[:_MOST_COLUMNS]),
+    ]
+    if len(taken) > _MOST_COLUMNS:
+        lines.append(f"\nand {len(taken) - _MOST_COLUMNS} more that are as stable or more, in the manifest.")
+    return "\n".join(lines)
 
 
 def _comparisons(report: TrainingReport) -> str:

@@ -13,6 +13,7 @@ from models.families.target import Task
 from models.plain import dumps, from_plain, loads
 from models.software import VERSION
 from models.spreads import Spreads
+from models.stability.stable import Stability
 
 __all__ = ["FILE", "ColumnSpec", "Facts", "Manifest", "Metric", "read_manifest", "write_manifest"]
 
@@ -66,6 +67,8 @@ class Facts:
     """Version of this software that trained it."""
     spreads: Spreads | None = None
     """What drift is measured against; None where the version brings none."""
+    stability: Stability | None = None
+    """How stable each image feature was, and which were dropped for it; None where nothing was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,7 @@ def read_manifest(content: bytes) -> Manifest:
     plain = loads(content, place=FILE)
     if isinstance(plain, dict) and isinstance(facts := plain.get("facts"), dict):
         facts.setdefault("spreads", None)  # versions from before there was one
+        facts.setdefault("stability", None)
         if isinstance(recipe := plain.get("recipe"), dict):
             recipe.setdefault("harmonisation", None)
     return from_plain(Manifest, plain, place=FILE)

@@ -82,7 +82,7 @@ def metrics(report: TrainingReport) -> tuple[Item, ...]:
         ("11", "preprocessing of images", profiled),
         ("12", "standardised software for features", "engine checked against pyradiomics" if images else MISSING),
         ("13", "parameters of extraction", profiled),
-        ("14", "removal of features that are not robust", _said(report.method, "stab", "ICC")),
+        ("14", "removal of features that are not robust", "Stable features" if report.stability else MISSING),
         ("15", "removal of redundant features", "How: near copies are screened out inside each fold"),
         (
             "16",

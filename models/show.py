@@ -9,6 +9,7 @@ from rich.table import Table
 
 from models.figures import GAIN, reading, title
 from models.registry import RegisteredModel, RegisteredVersion
+from models.stability.stable import in_words as stability_in_words
 from models.training_report import FEWEST_FOR_A_CLAIM, TrainingReport
 
 
@@ -21,6 +22,8 @@ def print_report(report: TrainingReport, version: str, alias: str | None) -> Non
         lines.append(f"{len(report.left_out)} patients could not be measured and were left out")
         lines += [f"  row {one.row}: {one.reason}" for one in report.left_out[:5]]
     lines += report.notices
+    if report.stability is not None:
+        lines.append(stability_in_words(report.stability))
     rows = [
         (
             title(figure.name),

@@ -24,6 +24,7 @@ from models.cohort import Cohort, Patient, ScanFiles
 from models.errors import BadCohort
 from models.families.columns import THERAPY, ColumnSpec
 from models.progress import progress_bar
+from models.stability.stable import Stability
 
 MOST_LEFT_OUT = 0.5
 
@@ -49,6 +50,8 @@ class FeatureTable:
     left_out: tuple[LeftOut, ...]
     encoder: str
     """Identity of the encoder that embedded; empty where none did."""
+    stability: Stability | None = None
+    """By what features that are not stable were left out; None where none was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,9 @@ class Measuring:
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class Measured:
+    """What one patient gave."""
+
     values: dict[str, float]
     columns: tuple[str, ...]
     """All that were asked, in order."""
@@ -87,8 +92,8 @@ def feature_table(cohort: Cohort, measuring: Measuring, *, workers: int = 2, pro
     """
     if measuring.cache is not None:
         measuring.cache.parent.mkdir(parents=True, exist_ok=True)
-    found: list[_Measured] = []
-    here = _Measurer(measuring)
+    found: list[Measured] = []
+    here = Measurer(measuring)
     with progress_bar(len(cohort.patients), "features", "patient", shown=progress) as bar:
         for measured in _measure_all([patient.scans for patient in cohort.patients], here, workers):
             found.append(measured)
@@ -109,7 +114,7 @@ def feature_table(cohort: Cohort, measuring: Measuring, *, workers: int = 2, pro
 
 
 def _table(
-    cohort: Cohort, kept: Sequence[tuple[Patient, _Measured]], left_out: tuple[LeftOut, ...], encoder: str
+    cohort: Cohort, kept: Sequence[tuple[Patient, Measured]], left_out: tuple[LeftOut, ...], encoder: str
 ) -> FeatureTable:
     given = list(dict.fromkeys(column for patient, _ in kept for column in patient.given))
     computed = list(dict.fromkeys(column for _, one in kept for column in one.columns if column not in set(given)))
@@ -136,7 +141,7 @@ def _unit(column: str) -> str:
     return next((unit for ending, unit in units.items() if column.endswith(ending)), "")
 
 
-def _measure_all(patients: Sequence[tuple[ScanFiles, ...]], here: "_Measurer", workers: int) -> Iterator[_Measured]:
+def _measure_all(patients: Sequence[tuple[ScanFiles, ...]], here: "Measurer", workers: int) -> Iterator[Measured]:
     """In this process while the cache has all, then on several."""
     for index, scans in enumerate(patients):
         measured = here.measure(scans)
@@ -146,7 +151,7 @@ def _measure_all(patients: Sequence[tuple[ScanFiles, ...]], here: "_Measurer", w
             return
 
 
-def _on_processes(patients: Sequence[tuple[ScanFiles, ...]], measuring: Measuring, workers: int) -> Iterator[_Measured]:
+def _on_processes(patients: Sequence[tuple[ScanFiles, ...]], measuring: Measuring, workers: int) -> Iterator[Measured]:
     """Fresh processes: a forked torch or SimpleITK may hang."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=partial(_start, measuring)) as pool:
@@ -157,7 +162,7 @@ def _on_processes(patients: Sequence[tuple[ScanFiles, ...]], measuring: Measurin
             raise
 
 
-class _Measurer:
+class Measurer:
     """One process' profile, encoder and cache."""
 
     def __init__(self, measuring: Measuring) -> None:
@@ -179,17 +184,17 @@ class _Measurer:
         """Closes the cache."""
         self._cache.close()
 
-    def measure(self, scans: tuple[ScanFiles, ...]) -> _Measured:
+    def measure(self, scans: tuple[ScanFiles, ...]) -> Measured:
         """All columns of one patient; a patient who cannot be measured says why."""
         case = Case(tuple(_scan(scan) for scan in scans))
         columns = self._columns(case)
         if not columns:
-            return _Measured({}, ())
+            return Measured({}, ())
         try:
             found = compute(case, columns, profile=self._profile, encoder=self._encoder, cache=self._cache)
         except FeatureError as error:
-            return _Measured({}, columns, reason=f"{error.place or 'scans'}: {error}")
-        return _Measured(found.values, columns, cached=not found.seconds["decode"])
+            return Measured({}, columns, reason=f"{error.place or 'scans'}: {error}")
+        return Measured(found.values, columns, cached=not found.seconds["decode"])
 
     def _columns(self, case: Case) -> tuple[str, ...]:
         """At baseline what the profile and encoder give; the change to the latest date where there is one."""
@@ -207,16 +212,16 @@ class _Measurer:
         return (*columns, *changes)
 
 
-_measurer: _Measurer | None = None
+_measurer: Measurer | None = None
 
 
 def _start(measuring: Measuring) -> None:
     global _measurer  # noqa: PLW0603 - a process of the pool has nowhere else to keep it
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: one core a process
-    _measurer = _Measurer(measuring)
+    _measurer = Measurer(measuring)
 
 
-def _measure(scans: tuple[ScanFiles, ...]) -> _Measured:
+def _measure(scans: tuple[ScanFiles, ...]) -> Measured:
     assert _measurer is not None  # noqa: S101 - `_start` ran first
     return _measurer.measure(scans)
 

@@ -35,6 +35,9 @@ from models.reference import Reference, describe
 from models.registry import DATA_FOLDER, Registry
 from models.selective import coverage_against_risk
 from models.spreads import Spreads, spreads_of
+from models.stability.agreement_table import read_agreements
+from models.stability.screen import of_agreements, screened, stability_of
+from models.stability.stable import StabilityCheck
 from models.table import FeatureTable, Measuring, feature_table
 from models.tabular.cohort import as_cohort, groups_of
 from models.tabular.reading import PatientTable
@@ -66,6 +69,8 @@ class Training:
     harmonise: str | None = None
     """Of a cohort: the column `clinical.*` that names the site by which image features are harmonised."""
     unseen_site: Unseen = "refuse"
+    stability: StabilityCheck | None = None
+    """By what features that are not stable are left out before anything is learned; None for no such thing."""
     workers: int = 2
     progress: bool = True
     similar_patients: bool = True
@@ -99,7 +104,7 @@ def train(manifest: Path, training: Training, registry: Registry) -> Trained:
     family = harmonised(family_of(training.task, training.family), training.harmonise, training.unseen_site)
     cohort = read_cohort(manifest).labelled(training.task)
     cohort.target(training.task).require_enough()  # before minutes go into measuring
-    return _registered(cohort, measured(cohort, training), family, training, registry)
+    return _registered(cohort, _stable(cohort, measured(cohort, training), training), family, training, registry)
 
 
 def train_table(table: PatientTable, training: Training, registry: Registry) -> Trained:
@@ -107,6 +112,9 @@ def train_table(table: PatientTable, training: Training, registry: Registry) -> 
     family = stratified(family_of(training.task, training.family), table.strata)
     family = harmonised(family, table.harmonise, table.unseen_site)
     cohort, features = as_cohort(table)
+    if (check := training.stability) is not None and check.table is not None:
+        given = read_agreements(check.table)
+        features = screened(features, of_agreements(given, features.columns, check, table.headers))
     return _registered(cohort, features, family, training, registry, groups_of(table))
 
 
@@ -142,10 +150,27 @@ def _registered(
 
 def measured(cohort: Cohort, training: Training) -> FeatureTable:
     """The cohort's features, with embeddings where the family learns from them."""
-    cache = training.data_folder / "features.db"
+    return feature_table(cohort, _measuring(training), workers=training.workers, progress=training.progress)
+
+
+def _measuring(training: Training) -> Measuring:
     encoder = training.encoder if training.family in EMBEDDED_FAMILIES else None
-    measuring = Measuring(training.profile.text, encoder, cache)
-    return feature_table(cohort, measuring, workers=training.workers, progress=training.progress)
+    return Measuring(training.profile.text, encoder, training.data_folder / "features.db")
+
+
+def _stable(cohort: Cohort, table: FeatureTable, training: Training) -> FeatureTable:
+    if training.stability is None:
+        return table
+    found = stability_of(
+        cohort,
+        table.columns,
+        training.stability,
+        _measuring(training),
+        seed=training.seed,
+        workers=training.workers,
+        progress=training.progress,
+    )
+    return screened(table, found)
 
 
 def fit(
@@ -212,6 +237,7 @@ def fit(
         grades=grade_figures(validation.fits, table.frame, target),
         coverage=coverage_against_risk(validation, table.frame, seed=training.seed) if plain else (),
         redundancy=_redundancy(table, fitted),
+        stability=table.stability,
         accepted_score=training.accept_score,
     )
     return report, fitted
@@ -272,6 +298,7 @@ def _facts(report: TrainingReport, training: Training, cohort: Cohort, spreads: 
             if figure.estimate.lower is not None and figure.estimate.upper is not None
         ),
         spreads=spreads,
+        stability=report.stability,
     )
 
 

@@ -11,6 +11,7 @@ from models.grades import GradeFigure
 from models.leakage.score import implausibly_high
 from models.redundancy import Redundancy
 from models.selective import Answered
+from models.stability.stable import Stability
 from models.table import LeftOut
 
 FEWEST_FOR_A_CLAIM = 100
@@ -70,6 +71,8 @@ class TrainingReport:
     """What is gained by not answering those furthest from the cohort."""
     redundancy: Redundancy | None = None
     """Which image features stand for volume; None where there are none."""
+    stability: Stability | None = None
+    """Which image features were stable enough to learn from; None where nothing was asked."""
     accepted_score: str = ""
     """Why a score that is too high for the cohort's size is believed; empty where nobody said."""
 
