@@ -39,7 +39,7 @@ def intraclass(values: Floats) -> Intraclass:
     Source: Shrout and Fleiss, Psychol Bull 86 (1979) 420; limits: McGraw and Wong, Psychol Methods 1 (1996) 30.
     """
     repeats = values.shape[1]
-    whole = ~np.isnan(values).any(axis=1)
+    whole: NDArray[np.bool_] = np.logical_not(np.isnan(values).any(axis=1))
     patients = whole.sum(axis=0)
     known = np.where(whole[:, None, :], values, 0.0)
     count = np.maximum(patients, 1)
@@ -56,7 +56,8 @@ def intraclass(values: Floats) -> Intraclass:
     tail = (1.0 + LEVEL) / 2.0
     lowest = ratio / f_distribution.ppf(tail, degrees[0], degrees[1])
     highest = ratio * f_distribution.ppf(tail, degrees[1], degrees[0])
-    return Intraclass(*(np.where(said, _of(one, repeats), np.nan) for one in (ratio, lowest, highest)), patients)
+    icc, lower, upper = (np.where(said, _of(one, repeats), np.nan) for one in (ratio, lowest, highest))
+    return Intraclass(icc, lower, upper, patients)
 
 
 def _of(ratio: Floats, repeats: int) -> Floats:

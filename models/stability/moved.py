@@ -34,8 +34,9 @@ def noise_level(voxels: Voxels) -> float:
 
 
 def noisier(voxels: Voxels, rng: np.random.Generator) -> Voxels:
-    """With Gaussian noise at the image's own level added."""
-    return np.asarray(voxels + noise_level(voxels) * rng.standard_normal(voxels.shape), np.float32)
+    """With Gaussian noise at the image's own level added, never below what the image had: air, or a magnitude's 0."""
+    noisy = voxels + noise_level(voxels) * rng.standard_normal(voxels.shape)
+    return np.asarray(np.maximum(noisy, voxels.min()), np.float32)
 
 
 def moved(

@@ -6,7 +6,7 @@ import numpy as np
 
 from features.imaging.volume import Image, Segmentation
 from features.lesion import Lesion
-from features.types import Mask
+from features.types import Mask, Voxels
 from models.stability.moved import moved, noisier
 from models.stability.redrawn import redrawn, resized
 
@@ -50,10 +50,10 @@ def _box(mask: Mask, spacing: tuple[float, float, float]) -> tuple[slice, ...]:
     return tuple(parts)
 
 
-def _as_kept(region: np.ndarray, pixel_type: str) -> np.ndarray:
+def _as_kept(region: Voxels, pixel_type: str) -> Voxels:
     """In what its file can hold: whole numbers within their range where these were whole."""
     kind = np.dtype(pixel_type)
     if kind.kind not in "iu":
         return region
     limits = np.iinfo(kind)
-    return np.clip(np.rint(region), limits.min, limits.max)
+    return np.asarray(np.clip(np.rint(region), limits.min, limits.max), np.float32)

@@ -6,7 +6,7 @@ Source: Zwanenburg et al., Sci Rep 9 (2019) 614; supervoxels: Achanta et al., IE
 import numpy as np
 from scipy import ndimage
 
-from features.types import Mask, Voxels
+from features.types import Floats, Mask, Voxels
 
 MOST_VOLUME = 0.15
 """Of a lesion's volume, grown or shrunk."""
@@ -84,7 +84,7 @@ def _around(mask: Mask, spacing: tuple[float, float, float]) -> tuple[slice, ...
     )
 
 
-def _from_0_to_1(image: Voxels, inside: Mask) -> Voxels:
+def _from_0_to_1(image: Floats, inside: Mask) -> Floats:
     """What lies within three standard deviations of the lesion; beyond, all is one."""
     within = image[inside]
     reach = 3.0 * float(within.std())

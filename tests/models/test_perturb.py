@@ -39,6 +39,8 @@ def test_noise_comes_once_more_at_the_images_own_level() -> None:
     image = np.random.default_rng(2).normal(0, 7, (12, 64, 64)).astype(np.float32)
     added = noisier(image, np.random.default_rng(3)) - image
     assert float(added.std()) == pytest.approx(7, rel=0.05)
+    magnitude = np.abs(image)
+    assert noisier(magnitude, np.random.default_rng(3)).min() >= magnitude.min()
 
 
 def test_image_and_outline_move_together_by_little() -> None:
