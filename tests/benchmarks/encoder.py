@@ -27,6 +27,7 @@ from models.encoder_training.untrained import write_untrained
 from models.simulation.render import render
 from models.simulation.scanner import draw_scanner
 from models.simulation.tumour import Tumour, draw_tumour
+from models.stability.agreement import intraclass
 
 VIEWS = 4
 STRENGTHS = {"mild": 0, "marked": 2, "severe": 3}
@@ -320,11 +321,7 @@ def _ridge_left_out(features: Described, truth: Floats, ridge: float) -> Floats:
 
 def agreement(views: list[Described]) -> Floats:
     """Of each dimension: ICC(1, 1) over the scans of each lesion (Shrout and Fleiss 1979)."""
-    stack = np.stack(views)
-    k, n = stack.shape[:2]
-    between = k * ((stack.mean(axis=0) - stack.mean(axis=(0, 1))) ** 2).sum(axis=0) / (n - 1)
-    within = ((stack - stack.mean(axis=0)) ** 2).sum(axis=(0, 1)) / (n * (k - 1))
-    return np.asarray((between - within) / (between + (k - 1) * within + 1e-12))
+    return np.nan_to_num(intraclass(np.stack(views, axis=1)).icc)  # of a constant nothing is said
 
 
 def interval(hits: Floats) -> tuple[float, float, float]:
