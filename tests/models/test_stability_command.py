@@ -100,7 +100,7 @@ def test_the_command_prints_a_table_that_training_takes(home: Path, tmp_path: Pa
     assert main(training(home, "bytable", "--stability", str(tmp_path / "icc.csv"), "--min-icc", str(bar))) == 0
     taken = {spec.name for spec in registered(home, "bytable", tmp_path).columns}
     above = {name for name, one in known.items() if one.reaches(bar)}
-    assert len(above) == 4 and contrast.feature in known
+    assert len(above) >= 4 and contrast.feature in known
     assert {name for name in taken if not name.startswith("clinical.")} <= above
 
 
