@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,6 +28,7 @@ def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
             pytest.fail("port 50051 is taken, which the README's commands use; stop what listens there")
     ours = ("RADRESPONSE_", "MLFLOW_", "MAKE", "MFLAGS", "ARGS", "ONLY")  # a make above this one hands its words down
     own = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    shutil.rmtree(ROOT / "build/cohort", ignore_errors=True)  # of the run before: a cohort is not written over
     said = tmp_path / "said"
     with said.open("w") as out:
         shell = subprocess.Popen(
