@@ -178,7 +178,8 @@ def _subgroups(report: TrainingReport) -> str:
 def _coverage(report: TrainingReport) -> str:
     what = "Brier score" if report.task == "outcome" else "integrated Brier score"
     lines = [
-        "Those furthest from the training cohort are left unanswered, a few more each time; over held-out patients.",
+        "Those furthest from the training cohort are left unanswered, a few more each time; over held-out patients, "
+        "each interval for itself.",
         "",
         f"| answered | patients | {what} | less than of all (above 0 is better) |",
         "|---|---|---|---|",

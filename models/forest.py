@@ -45,7 +45,7 @@ class Paths:
 
     def margins(self, rows: Floats) -> Floats:
         """What the trees add up to in single precision, in the order of the trees, (n, groups)."""
-        X = rows.astype(np.float32)
+        X = _singles(rows)
         told = np.empty((X.shape[0], self.base.size), dtype=np.float32)
         _add_up(
             X, self.start, self.value, self.group, self.column, self.lower, self.upper, self.missing, self.base, told
@@ -58,10 +58,15 @@ class Paths:
 
         Source: Lundberg et al., Nat Mach Intell 2 (2020) 56, algorithm 2 (path-dependent TreeSHAP).
         """
-        X = rows.astype(np.float32)
+        X = _singles(rows)
         told = np.zeros(X.shape)
         _share_out(X, self.start, self.value, self.column, self.lower, self.upper, self.missing, self.share, told)
         return told
+
+
+def _singles(rows: Floats) -> Singles:
+    """In the one layout that the kernels are compiled for: several rows of chosen columns come in another."""
+    return np.ascontiguousarray(rows, dtype=np.float32)
 
 
 def paths_of(trees: Sequence[Nodes], groups: int, base: Singles) -> Paths | None:

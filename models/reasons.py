@@ -33,15 +33,15 @@ def contributions_of(
         scale: On which they add up.
         percentiles: Of the values among the training patients; none where no cohort is known.
     """
-    place = np.argsort(-np.abs(shares), kind="stable").tolist()
+    order = np.argsort(-np.abs(shares), kind="stable").tolist()
     sizes = shares.tolist()
     parts = zip(
-        [names[index] for index in place],
-        [values[index] for index in place],
-        [units[index] for index in place],
-        [sizes[index] for index in place],
+        [names[index] for index in order],
+        [values[index] for index in order],
+        [units[index] for index in order],
+        [sizes[index] for index in order],
         repeat(scale),
-        [percentiles[index] for index in place] if percentiles else repeat(None),
+        [percentiles[index] for index in order] if percentiles else repeat(None),
         strict=False,
     )
     return tuple(map(_CONTRIBUTION, parts))

@@ -267,17 +267,19 @@ class Asker:
         """
         if serving is champions:
             return champions, self._asked(champions)[1]
+        failed: Exception | None = None
         try:
             chosen, asking = self._asked(serving)
         except Cancelled:
             raise
         except Exception as error:
-            log.warning("a canary fails, and those that serve answer", exc_info=error)
+            failed = error
         else:
             silent = {asked.model.name for asked in chosen.asked} - {asked.model.name for asked, _ in asking.answers}
             if not silent & serving.champions.keys():
                 return serving, asking
-        asking = self._asked(champions)[1]
+        asking = self._asked(champions)[1]  # what the case is to blame for is raised here, and is no canary's fault
+        log.warning("a canary failed, and those that serve answered", exc_info=failed)
         return champions, replace(asking, notices=[*failed_canaries(serving), *asking.notices])
 
     def _asked(self, serving: ServingSet) -> tuple[Selection, "Asking"]:

@@ -57,10 +57,8 @@ def add_to(commands: Subcommands) -> None:
     description = "name, definition, formula, unit, IBSI code and source of every feature that a profile takes"
     parser = commands.add_parser("list", help="the catalogue of features", description=description)
     parser.add_argument("--profile", metavar="NAME|FILE", help=f"{HELP}; default: default")
-    parser.add_argument(
-        "--modality", choices=MODALITIES, default="ct", help="of which kind of image (default: ct); of one plane are "
-        + ", ".join(sorted(PROJECTIONS)),
-    )  # fmt: skip
+    planes = ", ".join(PROJECTIONS)
+    parser.add_argument("--modality", choices=MODALITIES, default="ct", help=f"default: ct; of one plane are {planes}")
     parser.add_argument("--class", dest="class_name", choices=(*FEATURES, *OTHERS), help="only these")
     parser.add_argument(
         "--format",

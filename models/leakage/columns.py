@@ -20,6 +20,9 @@ _PARTS = 0.995
 _SAME_ORDER = 0.98
 """A rank correlation with the time itself at or above it is no biomarker's."""
 _FEW_VALUES = 10
+_AFTER = "it must have been recorded after, or from, the outcome: leave it out"
+_CHANCE = 1e-6
+"""Of as many patients of one class in a row, below which it is none."""
 
 
 def refuse_leaks(frame: pd.DataFrame, columns: Sequence[ColumnSpec], target: Target) -> None:
@@ -33,15 +36,43 @@ def refuse_leaks(frame: pd.DataFrame, columns: Sequence[ColumnSpec], target: Tar
     Raises:
         LeakingColumn: With the columns and what they tell.
     """
+    absent = [spec.name for spec in columns if _told_by_lack(frame[spec.name].isna().to_numpy(), _label(target))]
+    if absent:
+        raise LeakingColumn(
+            f"{_listed(absent)}: whether there is a value tells {_word(target)} of all who have one, or of all who "
+            f"have none; {_AFTER}",
+            columns=_listed(absent),
+        )
     leaking = [spec.name for spec in columns if _leaks(frame[spec.name], spec, target)]
     if leaking:
-        label = "outcome" if isinstance(target, OutcomeTarget) else "time_days or event"
-        shown = ", ".join(leaking[:5]) + (f" and {len(leaking) - 5} more" if len(leaking) > 5 else "")
         raise LeakingColumn(
-            f"{shown} alone tells {label} of every patient; it must have been recorded after, or from, the outcome: "
-            "leave it out",
-            columns=shown,
+            f"{_listed(leaking)} alone tells {_word(target)} of every patient; {_AFTER}",
+            columns=_listed(leaking),
         )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _word(target: Target) -> str:
+    return "outcome" if isinstance(target, OutcomeTarget) else "time_days or event"
+
+
+def _told_by_lack(absent: Bools, label: Bools) -> bool:
+    """Whether all who lack a value, or all who have one, are of one class, and so many that it is not chance.
+
+    That a value is missing is learned from (`models.families.design`), so it can leak as a value can.
+    """
+    if absent.size < FEWEST or not _both(label) or (absent == label).all() or (absent != label).all():
+        return False  # none are there, or it is the label itself, which is told with the others
+    for side in (absent, ~absent):
+        of = label[side]
+        if FEWEST <= of.size < label.size and (of.all() or not of.any()):
+            share = float(label.mean() if of.all() else 1 - label.mean())
+            if share**of.size < _CHANCE:
+                return True
+    return False
 
 
 def _leaks(series: pd.Series, spec: ColumnSpec, target: Target) -> bool:

@@ -135,8 +135,7 @@ class AuditStore:
         """Takes an address; raises BadStore where it is none."""
         self._database = Database(uri, _TABLES, _KEPT, must_exist=must_exist)
         self._key = key
-        places = ", ".join([self._database.place] * len(_NAMES))
-        self._insert = f"INSERT INTO {NAME} ({', '.join(_NAMES)}) VALUES ({places})"  # noqa: S608 - our own names
+        self._row = f"({', '.join([self._database.place] * len(_NAMES))})"
 
     def close(self) -> None:
         """Ends its connections."""
@@ -153,13 +152,13 @@ class AuditStore:
             cursor.execute(_NEWEST)
             row = cursor.fetchone()
             head = Head(*row) if row else Head(0, BEFORE_THE_FIRST)
-            rows: list[tuple[object, ...]] = []
+            values: list[object] = []
             for call in calls:
                 recorded = self._after(head, call)
                 head = Head(recorded.sequence, recorded.seal)
-                rows.append(tuple(getattr(recorded, name) for name in _NAMES))
-            if rows:
-                cursor.executemany(self._insert, rows)
+                values += (getattr(recorded, name) for name in _NAMES)
+            if calls:  # all in one statement: PostgreSQL is asked once, not once a row
+                cursor.execute(f"{_INSERT} {', '.join([self._row] * len(calls))}", values)
             cursor.close()
         return head
 
@@ -203,6 +202,7 @@ def audit_store(settings: Settings, key: Key, *, must_exist: bool = False) -> Au
 
 
 _NAMES = tuple(column.name for column in _CALLS.c)
+_INSERT = f"INSERT INTO {NAME} ({', '.join(_NAMES)}) VALUES"
 
 
 def _recorded(row: Row[tuple[object, ...]]) -> Recorded:

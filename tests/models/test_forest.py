@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xgboost
 
+from features.compiled import KERNELS
 from features.types import Floats
 from models import forest
 from models.forest import paths_of
@@ -103,6 +104,26 @@ def test_one_row_is_answered_as_in_any_company() -> None:
     for row in (0, 17, 299):
         assert (paths.margins(X[row : row + 1])[0] == whole[row]).all()
         assert (paths.shares(X[row : row + 1])[0] == shares[row]).all()
+
+
+def forms() -> list[int]:
+    """For how many kinds of arguments each kernel of a forest was compiled."""
+    return [len(kernel.signatures) for kernel in KERNELS if kernel.py_func.__module__ == forest.__name__]
+
+
+def test_rows_of_any_layout_wait_for_no_kernel() -> None:
+    """Several rows of chosen columns lie column by column; a kernel of their own would take seconds at a request."""
+    _, checked, X = grown("binary:logistic", 8)
+    paths = checked.paths()
+    assert paths is not None
+    whole, shares = paths.margins(X), paths.shares(X)
+    ready = forms()
+    assert sum(ready) > 0
+    turned = X[:, list(range(X.shape[1]))]
+    assert not turned.flags.c_contiguous
+    assert (paths.margins(turned) == whole).all() and (paths.shares(turned) == shares).all()
+    assert (paths.margins(X[::2]) == whole[::2]).all()
+    assert forms() == ready
 
 
 def test_a_forest_that_does_not_fit_is_left_to_xgboost(monkeypatch: pytest.MonkeyPatch) -> None:

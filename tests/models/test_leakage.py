@@ -56,6 +56,23 @@ def test_a_strong_honest_column_is_taken() -> None:
     refuse_leaks(pd.DataFrame({"strong": TIME * RANDOM.uniform(0.5, 1.5, 60)}), [ColumnSpec("strong")], PROGRESSION)
 
 
+@pytest.mark.parametrize("answer", [RESPONSE, 1 - RESPONSE])
+def test_a_value_that_is_there_for_some_of_one_class_alone_is_refused(answer: np.ndarray) -> None:
+    """A relapse's date, of most who relapsed: neither the label nor its code, but that it is there tells."""
+    target = OutcomeTarget(answer)
+    known = (RESPONSE > 0) & (np.cumsum(RESPONSE) <= 20)
+    frame = pd.DataFrame(
+        {"honest": RANDOM.normal(size=60), "relapsed_on": np.where(known, RANDOM.normal(size=60), np.nan)}
+    )
+    columns = [ColumnSpec("honest"), ColumnSpec("relapsed_on")]
+    with pytest.raises(LeakingColumn, match="relapsed_on: whether there is a value tells outcome"):
+        refuse_leaks(frame, columns, target)
+    few = frame.assign(relapsed_on=frame["relapsed_on"].where(np.cumsum(RESPONSE) <= 15))
+    refuse_leaks(few, columns, target)
+    mixed = frame.assign(relapsed_on=frame["relapsed_on"].where(np.arange(60) % 10 > 0, 1.0))
+    refuse_leaks(mixed, columns, target)
+
+
 def frame_of(**columns: object) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
