@@ -15,6 +15,7 @@ from models.families.target import Bools, OutcomeTarget, ProgressionTarget
 from models.measures.calibration_curve import calibration_index, slope_and_intercept
 from models.measures.discrimination import dynamic_auc, uno_concordance
 from models.measures.horizon import judged_days, named, risk_at, status_at
+from models.measures.pairs import comparable_pairs
 from models.measures.weighted import ratio
 from models.survival_error import integrated_brier
 
@@ -79,6 +80,9 @@ def progression_measures(
 ) -> dict[str, Floats]:
     """Harrell's and Uno's C, the integrated Brier score, and figures at single days, over draws, each (draws,).
 
+    Patients who entered late count from entry on. Where another end may come first, all figures are of progression
+    before it: predicted and observed are cumulative incidences.
+
     At the days of `judged_days`: AUC and Brier score; at the middle one also calibration slope, intercept and index.
 
     Args:
@@ -126,11 +130,9 @@ def concordance(target: ProgressionTarget, risk: Floats, weights: Floats) -> Flo
 
     0.5 for chance, 1.0 for perfect order; NaN in a draw without a comparable pair.
 
-    Source: Harrell et al., Stat Med 15 (1996) 361.
+    Source: Harrell et al., Stat Med 15 (1996) 361; with competing events Wolbers et al., Epidemiology 20 (2009) 555.
     """
-    time, event = target.time_days, target.event
-    later = (time[:, None] < time[None, :]) | ((time[:, None] == time[None, :]) & ~event[None, :])
-    comparable = event[:, None] & later
+    comparable = comparable_pairs(target)
     difference = risk[:, None] - risk[None, :]
     tied = np.abs(difference) <= 1e-8
     wins = np.where(comparable, np.where(tied, 0.5, difference > 0), 0.0)

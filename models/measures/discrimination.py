@@ -5,8 +5,9 @@ import numpy as np
 from features.types import Floats
 from models.families.target import ProgressionTarget
 from models.measures.horizon import StatusAt
+from models.measures.pairs import comparable_pairs, died_before
 from models.measures.weighted import ratio
-from models.survival_error import censoring_survival
+from models.survival_error import watched_at_own_time
 
 _TIED = 1e-8
 
@@ -23,13 +24,14 @@ def uno_concordance(target: ProgressionTarget, risk: Floats, weights: Floats, un
         weights: How often each patient counts in each draw, (draws, n).
         until: Events from this day on are not counted: too few are watched by then.
 
-    Source: Uno et al., Stat Med 30 (2011) 1105. The censoring curve is the whole cohort's in every draw.
+    Source: Uno et al., Stat Med 30 (2011) 1105; with competing events Wolbers et al., Biostatistics 15 (2014) 526; with
+    late entry after Hartman et al., Biometrics 79 (2023) 1624. The curves behind the weights are the whole cohort's in
+    every draw.
     """
-    time, event = target.time_days, target.event & (target.time_days < until)
-    later = (time[:, None] < time[None, :]) | ((time[:, None] == time[None, :]) & ~target.event[None, :])
-    watched = censoring_survival(target, time)
-    counts = np.divide(1.0, watched**2, out=np.zeros_like(watched), where=event & (watched > 0))
-    comparable = counts[:, None] * later
+    pairs = comparable_pairs(target) & (target.time_days < until)[:, None]
+    watched = watched_at_own_time(target)
+    both = watched[:, None] * np.where(died_before(target), watched[None, :], watched[:, None])
+    comparable = np.divide(1.0, both, out=np.zeros_like(both), where=pairs & (both > 0))
     wins = comparable * _order(risk)
     return ratio(((weights @ wins) * weights).sum(axis=1), ((weights @ comparable) * weights).sum(axis=1))
 
@@ -42,12 +44,15 @@ def dynamic_auc(status: StatusAt, risk: Floats, weights: Floats) -> Floats:
         risk: Higher is worse, (n,).
         weights: (draws, n).
 
-    Source: Uno et al., JASA 102 (2007) 527; Hung and Chiang, Can J Stat 38 (2010) 8.
+    Source: Uno et al., JASA 102 (2007) 527; Hung and Chiang, Can J Stat 38 (2010) 8; with competing events, who died
+    before being a control, Blanche et al., Stat Med 32 (2013) 5381.
     """
     cases = (status.progressed > 0) & (status.weight > 0)
     controls = (status.progressed == 0) & (status.weight > 0)
     wins = status.weight[cases][:, None] * _order(risk[cases], risk[controls])
-    first, second = weights[:, cases], weights[:, controls]
+    # Relative, so that it is 1 to the bit where all controls weigh alike.
+    beside = status.weight[controls] / status.weight[controls].max(initial=0.0)
+    first, second = weights[:, cases], weights[:, controls] * beside
     pairs = (first @ status.weight[cases]) * second.sum(axis=1)
     return ratio(((first @ wins) * second).sum(axis=1), pairs)
 

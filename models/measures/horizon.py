@@ -7,7 +7,8 @@ import numpy as np
 
 from features.types import Floats
 from models.families.target import ProgressionTarget
-from models.survival_error import censoring_survival, evaluation_days
+from models.survival_error import evaluation_days, watched_at_own_time, watched_beyond
+from models.under_watch import ended
 
 _SHARES = (0.25, 0.5, 0.75)
 
@@ -18,9 +19,9 @@ class StatusAt:
 
     day: float
     progressed: Floats
-    """1 where the event was seen by that day, else 0, (n,)."""
+    """1 where the event was seen by that day, else 0, (n,); 0 also where a competing event was."""
     weight: Floats
-    """Inverse probability of being watched so long, (n,); 0 for a patient lost to sight before."""
+    """Inverse probability of being watched so long, (n,); 0 for a patient lost to sight before, or not yet entered."""
 
 
 def judged_days(target: ProgressionTarget) -> tuple[int, ...]:
@@ -28,21 +29,26 @@ def judged_days(target: ProgressionTarget) -> tuple[int, ...]:
     seen = target.time_days[target.event]
     if seen.size < len(_SHARES):
         return ()
-    last = float(evaluation_days(target)[-1])
-    days = {int(np.ceil(min(float(np.quantile(seen, share)), last))) for share in _SHARES}
-    return tuple(sorted(day for day in days if 0 < day <= last))
+    days = evaluation_days(target)
+    first, last = 0.0 if target.entry_days is None else float(days[0]), float(days[-1])
+    judged = {int(np.ceil(min(float(np.quantile(seen, share)), last))) for share in _SHARES}
+    return tuple(sorted(day for day in judged if 0 < day <= last and first <= day))
 
 
 def status_at(target: ProgressionTarget, day: float) -> StatusAt:
-    """Status and weights; the censoring curve is the whole cohort's.
+    """Status and weights; the curves that these come from are the whole cohort's.
 
-    Source: Graf et al., Stat Med 18 (1999) 2529, for the weights.
+    Source: Graf et al., Stat Med 18 (1999) 2529, for the weights; Schoop et al., Biom J 53 (2011) 88, where another end
+    may come first: from then on the event is known not to come. With late entry, `models.under_watch`.
     """
     progressed = (target.time_days <= day) & target.event
     watched = target.time_days > day
-    own = censoring_survival(target, target.time_days)
-    then = float(censoring_survival(target, np.array([day]))[0])
-    weight = np.divide(1.0, own, out=np.zeros_like(own), where=progressed & (own > 0))
+    if target.entry_days is not None:
+        watched &= target.entry_days <= day
+    known = (target.time_days <= day) & ended(target)
+    own = watched_at_own_time(target)
+    then = float(watched_beyond(target, np.array([day]))[0])
+    weight = np.divide(1.0, own, out=np.zeros_like(own), where=known & (own > 0))
     if then > 0:
         weight[watched] = 1.0 / then
     return StatusAt(day, progressed.astype(np.float64), weight)

@@ -8,6 +8,7 @@ from features.types import Floats
 from models.evaluation import Estimate
 from models.families.target import OutcomeTarget, ProgressionTarget
 from models.measures.weighted import ratio
+from models.under_watch import progressed_by
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -45,17 +46,18 @@ def survival_decision_curve(
 ) -> tuple[NetBenefit, ...]:
     """For a probability of the event by a day, (n,), over draws of patients, (draws, n).
 
-    How many of those acted on would have the event is read from their own Kaplan-Meier curve.
+    How many of those acted on would have the event is read from their own Kaplan-Meier curve, with late entry from
+    entry on; where another end may come first, from Aalen's and Johansen's.
 
     Source: Vickers et al., BMC Med Inform Decis Mak 8 (2008) 53.
     """
     whole = weights.sum(axis=1)
-    share = 1 - survival_at(target, weights, day)
+    share = _share(target, weights, day)
     curve = []
     for threshold in THRESHOLDS:
         above = (risk >= threshold).astype(np.float64)
         acted = weights @ above / whole
-        events = np.where(acted > 0, 1 - survival_at(target, weights * above, day), 0.0)
+        events = np.where(acted > 0, _share(target, weights * above, day), 0.0)
         curve.append(_one(threshold, acted * events, acted, share))
     return tuple(curve)
 
@@ -70,6 +72,12 @@ def survival_at(target: ProgressionTarget, weights: Floats, day: float) -> Float
     steps = 1 - np.nan_to_num(ratio(events, at_risk))
     survival: Floats = steps.prod(axis=1)
     return survival
+
+
+def _share(target: ProgressionTarget, weights: Floats, day: float) -> Floats:
+    if target.plain:
+        return 1 - survival_at(target, weights, day)
+    return progressed_by(target, weights, np.array([day]))[:, 0]
 
 
 def _one(threshold: float, needed: Floats, acted: Floats, share: Floats) -> NetBenefit:
