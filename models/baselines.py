@@ -14,6 +14,8 @@ from models.families.columns import THERAPY, ColumnSpec, encode
 from models.families.design import Design, DesignMatrix
 from models.families.preparation import prepare
 from models.families.target import OutcomeTarget, ProgressionTarget, Target
+from models.plain_hazards import cox_ratios, joined_survival
+from models.under_watch import progressed_by
 
 AVERAGE = "cohort average"
 CLINICAL = "clinical only"
@@ -86,10 +88,18 @@ def held_out_log_odds(baseline: Baseline, train: pd.DataFrame, target: OutcomeTa
 def held_out_survival(
     baseline: Baseline, train: pd.DataFrame, target: ProgressionTarget, test: pd.DataFrame, days: Floats
 ) -> Floats:
-    """Probability of no progression until each day, for patients that the baseline has not seen, (n_test, days)."""
+    """Probability of no progression until each day, for patients that the baseline has not seen, (n_test, days).
+
+    Of those who entered late, and with another end that may come first, as far as they were recorded.
+    """
     import lifelines  # noqa: PLC0415 - a second to import
 
     matrices = _matrices(baseline, train, target, test)
+    if not target.plain:
+        if matrices is None:
+            average = 1 - progressed_by(target, np.ones((1, target.event.size)), days)
+            return np.tile(average, (len(test), 1))
+        return joined_survival(target, cox_ratios(*matrices, penalty=_PENALTY), days, len(test))
     if matrices is None:
         curve: Any = lifelines.KaplanMeierFitter().fit(target.time_days, target.event)
         return np.tile(np.asarray(curve.predict(days), dtype=np.float64), (len(test), 1))

@@ -139,7 +139,8 @@ def _beside(task: Task, table: PatientTable, predictors: Mapping[str, Predictor]
     quickest = next((name for name in ("cox", "xgboost") if name in predictors), next(iter(predictors)))
     dealt = tuple(spec.name for spec in table.imaging or table.columns)
     found[SHUFFLED if table.imaging else SHUFFLED_ALL] = Shuffled(predictors[quickest], dealt, seed)
-    return found | plain_models(task, table.columns)
+    late = isinstance(table.target, ProgressionTarget) and table.target.entry_days is not None
+    return found | plain_models(task, table.columns, late_entry=late)
 
 
 def _refuse_selection(

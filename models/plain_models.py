@@ -13,19 +13,19 @@ from models.families.design import Design, DesignMatrix
 from models.families.preparation import prepare, screen
 from models.families.screening import MOST_COLUMNS
 from models.families.target import OutcomeTarget, ProgressionTarget, Target, Task
+from models.plain_hazards import STEEPEST, cox_ratios, joined_survival
 from models.splits import Predictor, Split
 
 LOGISTIC, COX, XGBOOST = "plain logistic regression", "plain Cox", "plain XGBoost"
 _ROUNDS = 100
 """XGBoost's own default."""
 _PENALTY = 0.1
-_STEEPEST = 30.0
 
 
-def plain_models(task: Task, columns: tuple[ColumnSpec, ...]) -> dict[str, Predictor]:
-    """By name."""
+def plain_models(task: Task, columns: tuple[ColumnSpec, ...], *, late_entry: bool = False) -> dict[str, Predictor]:
+    """By name; without XGBoost where patients entered late, of which it cannot be told."""
     linear: dict[str, Predictor] = {LOGISTIC: PlainLogistic(columns)} if task == "outcome" else {COX: PlainCox(columns)}
-    return linear | {XGBOOST: PlainXGBoost(columns)}
+    return linear if late_entry else linear | {XGBOOST: PlainXGBoost(columns)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,10 @@ class PlainLogistic:
 
 @dataclass(frozen=True, slots=True)
 class PlainCox:
-    """lifelines' Cox as it comes, on at most 64 columns screened in the training fold; penalised where it fails."""
+    """lifelines' Cox as it comes, on at most 64 columns screened in the training fold; penalised where it fails.
+
+    Where another end may come first, one model for each end.
+    """
 
     columns: tuple[ColumnSpec, ...]
 
@@ -58,6 +61,8 @@ class PlainCox:
         assert isinstance(split.target, ProgressionTarget) and split.days is not None  # noqa: S101 - of progression only
         X, X_test = _screened(split, self.columns)
         varies = X.std(axis=0) > 1e-9
+        if not split.target.plain:
+            return _joined(split.target, X[:, varies], X_test[:, varies], split.days)
         frame = pd.DataFrame(X[:, varies]).assign(time=split.target.time_days, event=split.target.event)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -71,27 +76,25 @@ class PlainCox:
 
 @dataclass(frozen=True, slots=True)
 class PlainXGBoost:
-    """XGBoost with its own defaults, on all columns; for progression `survival:cox` with Breslow's baseline."""
+    """XGBoost with its own defaults, on all columns; for progression `survival:cox` with Breslow's baseline.
+
+    Where another end may come first, one model for each end.
+    """
 
     columns: tuple[ColumnSpec, ...]
 
     def __call__(self, split: Split) -> Floats:
         """See `Predictor`."""
-        import xgboost  # noqa: PLC0415 - a second to import
-
         X, X_test = one_hot(split, self.columns)
-        outcome = isinstance(split.target, OutcomeTarget)
-        label = signed_label(split.target)
-        settings = {"objective": "binary:logistic" if outcome else "survival:cox", "nthread": 1}
-        booster = xgboost.train(settings, xgboost.DMatrix(X, label, nthread=1), _ROUNDS)
-        margin, there = (
-            booster.inplace_predict(part, predict_type="margin").astype(np.float64) for part in (X_test, X)
-        )
-        if outcome:
-            return np.asarray(margin)
-        assert isinstance(split.target, ProgressionTarget) and split.days is not None  # noqa: S101 - the other task
+        if isinstance(split.target, ProgressionTarget) and split.target.competing is not None:
+            assert split.days is not None  # noqa: S101 - progression has days
+            return joined_survival(split.target, lambda one: _margins(one, X, X_test), split.days, len(X_test))
+        there, margin = _margins(split.target, X, X_test)
+        if isinstance(split.target, OutcomeTarget):
+            return margin
+        assert split.days is not None  # noqa: S101 - progression has days
         baseline = breslow(split.target, there, split.days)
-        ratio = np.exp(np.clip(margin - float(there.mean()), -_STEEPEST, _STEEPEST))
+        ratio = np.exp(np.clip(margin - float(there.mean()), -STEEPEST, STEEPEST))
         survival: Floats = np.exp(-ratio[:, None] * baseline[None, :])
         return survival
 
@@ -123,7 +126,7 @@ def breslow(target: ProgressionTarget, log_ratio: Floats, days: Floats) -> Float
 
     Source: Breslow, JRSS B 34 (1972) 216.
     """
-    ratio = np.exp(np.clip(log_ratio - float(log_ratio.mean()), -_STEEPEST, _STEEPEST))
+    ratio = np.exp(np.clip(log_ratio - float(log_ratio.mean()), -STEEPEST, STEEPEST))
     order = np.argsort(-target.time_days, kind="stable")
     at_risk = np.cumsum(ratio[order])
     times = target.time_days[order]
@@ -132,6 +135,26 @@ def breslow(target: ProgressionTarget, log_ratio: Floats, days: Floats) -> Float
     rising, cumulative = times[::-1], np.cumsum(step[::-1])
     hazard: Floats = np.concatenate([[0.0], cumulative])[np.searchsorted(rising, days, side="right")]
     return hazard
+
+
+def _margins(target: Target, X: Floats, X_test: Floats) -> tuple[Floats, Floats]:
+    """Of those learned from, and of those held out."""
+    import xgboost  # noqa: PLC0415 - a second to import
+
+    outcome = isinstance(target, OutcomeTarget)
+    settings = {"objective": "binary:logistic" if outcome else "survival:cox", "nthread": 1}
+    booster = xgboost.train(settings, xgboost.DMatrix(X, signed_label(target), nthread=1), _ROUNDS)
+    margin, there = (booster.inplace_predict(part, predict_type="margin").astype(np.float64) for part in (X_test, X))
+    return np.asarray(there), np.asarray(margin)
+
+
+def _joined(target: ProgressionTarget, X: Floats, X_test: Floats, days: Floats) -> Floats:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return joined_survival(target, cox_ratios(X, X_test, penalty=0.0), days, len(X_test))
+        except Exception:  # its own errors have no common base but Exception
+            return joined_survival(target, cox_ratios(X, X_test, penalty=_PENALTY), days, len(X_test))
 
 
 def _screened(split: Split, columns: tuple[ColumnSpec, ...]) -> tuple[Floats, Floats]:

@@ -202,7 +202,7 @@ def fit(
     )
     fitted = family.fit(table.frame, target, table.columns, seed=training.seed)
     plain = not isinstance(target, ProgressionTarget) or target.plain
-    if plain:  # else held-out errors and promises would take late entry for long life, and death for censoring
+    if plain:  # else what is promised would take late entry for long life, and death for censoring
         fits = validation.fits
         fitted = assure(family, fitted, table.frame, target, table.columns, seed=training.seed, fold_fits=fits)
     recipe = fitted.recipe
@@ -235,7 +235,7 @@ def fit(
         if plain
         else (),
         grades=grade_figures(validation.fits, table.frame, target),
-        coverage=coverage_against_risk(validation, table.frame, seed=training.seed) if plain else (),
+        coverage=coverage_against_risk(validation, table.frame, seed=training.seed),
         redundancy=_redundancy(table, fitted),
         stability=table.stability,
         accepted_score=training.accept_score,

@@ -1,9 +1,10 @@
 """Who is under watch when: risk sets from each patient's entry on, and the probability of being in one.
 
 Who progressed before entry is not among the patients, who was censored is lost after. One who is seen at a day counts
-for all like them by the inverse of that probability. It is read from the risk set: the share of the cohort that is in it
-is the probability of being under watch times that of having come so far without an end (the product limit with late
-entry). So weighted, seen events add up to Aalen's and Johansen's curve, without competing events to Kaplan's and Meier's.
+for all like them by the inverse of that probability. It is read from the risk set: the share of the cohort that is in
+it is the probability of being under watch times that of having come so far without an end (the product limit with late
+entry). So weighted, seen events add up to Aalen and Johansen's curve; where no other end comes first, to Kaplan and
+Meier's.
 
 Source: Geskus, Biometrics 67 (2011) 39; Shen, Commun Stat Theory Methods 32 (2003) 1119.
 """

@@ -22,12 +22,13 @@ from models.tabular.labels import entries, flags, grades, holds_grades, require_
 
 SUBJECT = "subject"
 LATE_ENTRY = (
-    "patients entered late: families learn by it; baselines, plain models and figures on held-out patients take no "
-    "account of it, therapies are not compared, and no promise of coverage is made"
+    "patients entered late: families, baselines and plain Cox learn by it, and figures on held-out patients count each "
+    "from entry on; plain XGBoost is left out, therapies are not compared, and no promise of coverage is made"
 )
 COMPETING = (
-    "death may come first: the family competing learns by it; other families, baselines, plain models and figures on "
-    "held-out patients take it for censoring, therapies are not compared, and no promise of coverage is made"
+    "death may come first: the family competing, baselines and plain models learn by it, and figures on held-out "
+    "patients are of progression before it; other families take it for censoring, and such figures show it; therapies "
+    "are not compared, and no promise of coverage is made"
 )
 FEWEST_ON_A_THERAPY = 5
 """So that each fold, and each inner fold, has seen a therapy that it is asked about."""

@@ -78,6 +78,7 @@ def test_what_is_trained_on_late_entry_promises_nothing_of_coverage(tmp_path: Pa
     report, fitted = fit(cohort, features, stratified(CoxNet(), table.strata), training)
     assert fitted.recipe.assurance == UNASSURED
     assert report.comparisons == ()
+    assert report.coverage[0].patients == 110
     assert any("entered late" in notice for notice in report.notices)
     assert "a baseline for each of 2 values of clinical.site; patients count" in report.method
 
@@ -90,6 +91,8 @@ def test_families_that_are_named_are_evaluated_by_strata_and_late_entry(tmp_path
     report = json.loads(capsys.readouterr().out)
     assert LATE_ENTRY in report["notices"]
     assert {one["family"] for one in report["choices"]} == {"cox_net"}
+    told = {one["of"] for one in report["figures"]}
+    assert {"plain Cox", "cohort average"} < told and "plain XGBoost" not in told
     assert main([*asked, "--families", "cox"]) == 2
     assert "cox takes no late entry" in capsys.readouterr().err
     assert main([*asked, "--families", "weibull", "--strata", "site"]) == 2

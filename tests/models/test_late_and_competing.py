@@ -1,0 +1,297 @@
+"""Figures on held-out patients who entered late or died first: by lifelines, scikit-survival, hand and simulation."""
+
+import lifelines
+import numpy as np
+import pandas as pd
+import pytest
+from lifelines.exceptions import StatError
+from scipy.stats import norm
+from sklearn.metrics import roc_auc_score
+from sksurv.metrics import concordance_index_censored
+
+from features.types import Floats
+from models.baselines import AVERAGE, Baseline, held_out_survival
+from models.errors import BadCohort
+from models.evaluation import concordance, patient_draws, progression_measures
+from models.families.columns import ColumnSpec
+from models.families.target import ProgressionTarget
+from models.measures.discrimination import dynamic_auc, uno_concordance
+from models.measures.horizon import judged_days, status_at
+from models.measures.net_benefit import survival_decision_curve
+from models.plain_models import PlainCox, PlainXGBoost, plain_models
+from models.splits import Split
+from models.survival_error import censoring_survival, evaluation_days, integrated_brier
+from models.under_watch import progressed_by, well_watched
+
+DAY = 250.0
+COLUMNS = (ColumnSpec("clinical.marker"),)
+
+
+def once(patients: int) -> Floats:
+    return np.ones((1, patients))
+
+
+def drawn(seed: int, patients: int, *, late: bool = False, dying: bool = False) -> tuple[ProgressionTarget, Floats]:
+    """Who is seen of a population with a known log-hazard each; the worse progress sooner, and die sooner without."""
+    random = np.random.default_rng(seed)
+    many = 3 * patients
+    risk = random.normal(size=many)
+    progressed = random.exponential(300 / np.exp(risk))
+    died = random.exponential(250 / np.exp(0.8 * risk)) if dying else np.full(many, np.inf)
+    entry = np.where(random.random(many) < 0.4, 0.0, random.uniform(0, 500, many)) if late else np.zeros(many)
+    lost = entry + random.exponential(500, many)
+    time = np.minimum(np.minimum(progressed, died), lost)
+    rows = np.flatnonzero(time > entry)[:patients]
+    event, first = (progressed == time)[rows], (died == time)[rows]
+    target = ProgressionTarget(time[rows], event, entry[rows] if late else None, first if dying else None)
+    return target, risk[rows]
+
+
+def incidence(risk: Floats, days: Floats, *, dying: bool = False) -> Floats:
+    """The true probability of progression by each day, before death where that may come, (n, days)."""
+    hazard = np.exp(risk)[:, None] / 300
+    every = hazard + (np.exp(0.8 * risk)[:, None] / 250 if dying else 0.0)
+    came: Floats = hazard / every * (1 - np.exp(-every * days[None, :]))
+    return came
+
+
+def truth(*, dying: bool) -> Floats:
+    """What `the_figures` are of the population itself, by quadrature over log-hazards and times; nobody is drawn."""
+    risk = norm.ppf((np.arange(400) + 0.5) / 400)
+    chance = incidence(risk, np.array([DAY]), dying=dying)[:, 0]
+    above = (chance[:, None] > chance[None, :]) + 0.5 * (chance[:, None] == chance[None, :])
+    cases, controls = chance[:, None], 1 - chance[None, :]
+    days = np.linspace(0, DAY, 201)
+    came = incidence(risk, days, dying=dying)
+    sooner = np.diff(came, axis=1) @ (1 - (came[:, 1:] + came[:, :-1]) / 2).T
+    return np.array(
+        [
+            (chance * (1 - chance)).mean(),
+            (cases * controls * above).sum() / (cases * controls).sum(),
+            (sooner * above).sum() / sooner.sum(),
+            chance.mean(),
+        ]
+    )
+
+
+def the_figures(target: ProgressionTarget, risk: Floats, *, dying: bool) -> Floats:
+    """Brier score, AUC, Uno's C and what is observed by a day, of the true risk."""
+    chance = incidence(risk, np.array([DAY]), dying=dying)[:, 0]
+    status, draws = status_at(target, DAY), once(risk.size)
+    return np.array(
+        [
+            (status.weight * (status.progressed - chance) ** 2).mean(),
+            dynamic_auc(status, chance, draws)[0],
+            uno_concordance(target, chance, draws, DAY)[0],
+            (status.weight * status.progressed).mean(),
+        ]
+    )
+
+
+@pytest.mark.parametrize(("late", "dying"), [(True, False), (False, True), (True, True)])
+def test_figures_of_who_is_seen_are_those_of_the_population_and_uncorrected_ones_are_not(
+    late: bool, dying: bool
+) -> None:
+    right = truth(dying=dying)
+    seen = [drawn(seed, 500, late=late, dying=dying) for seed in range(16)]
+    corrected = np.array([the_figures(target, risk, dying=dying) for target, risk in seen])
+    blind = np.array(
+        [the_figures(ProgressionTarget(one.time_days, one.event), risk, dying=dying) for one, risk in seen]
+    )
+    error = corrected.std(axis=0, ddof=1) / 4
+    assert (np.abs(corrected.mean(axis=0) - right) < 3 * error).all()
+    wrong = np.abs(blind.mean(axis=0) - right)  # of AUC and of what is observed, either alone or both may cancel
+    assert (wrong[[0, 2]] > 2.5 * error[[0, 2]]).all()
+
+
+def test_weighted_ends_add_up_to_lifelines_aalen_johansen() -> None:
+    target, _ = drawn(1, 200, dying=True)
+    assert target.competing is not None
+    status = status_at(target, DAY)
+    kind = target.event + 2 * target.competing
+    fitter = lifelines.AalenJohansenFitter(calculate_variance=False).fit(target.time_days, kind, event_of_interest=1)
+    expected = float(fitter.cumulative_density_.loc[:DAY].iloc[-1, 0])
+    assert (status.weight * status.progressed).mean() == pytest.approx(expected, abs=1e-12)
+    assert progressed_by(target, once(200), np.array([DAY]))[0, 0] == pytest.approx(expected, abs=1e-12)
+    assert status.weight.sum() == pytest.approx(200)
+
+
+def test_weighted_events_after_late_entry_add_up_to_lifelines_kaplan_meier() -> None:
+    target, _ = drawn(2, 200, late=True)
+    fitter = lifelines.KaplanMeierFitter().fit(target.time_days, target.event, entry=target.entry_days)
+    status = status_at(target, DAY)
+    assert (status.weight * status.progressed).mean() == pytest.approx(1 - float(fitter.predict(DAY)), abs=1e-12)
+    assert status.weight.sum() == pytest.approx(200)
+
+
+def test_with_all_from_day_nought_late_entry_is_none() -> None:
+    plain, risk = drawn(3, 150)
+    late = ProgressionTarget(plain.time_days, plain.event, np.zeros(150))
+    days = evaluation_days(plain)
+    assert (evaluation_days(late) == days).all()
+    survival, weights = 1 - incidence(risk, days), patient_draws(150, 1, draws=3)
+    ours = progression_measures(late, risk, survival, days, weights)
+    for name, expected in progression_measures(plain, risk, survival, days, weights).items():
+        assert ours[name] == pytest.approx(expected, abs=1e-9, nan_ok=True)
+
+
+def test_who_died_stays_comparable_for_good_as_if_never_progressing() -> None:
+    """Wolbers' definition: the time of who died first is put beyond all others."""
+    target, risk = drawn(4, 120, dying=True)
+    assert target.competing is not None
+    score = np.round(risk, 1)
+    beyond = np.where(target.competing, 1e9, target.time_days)
+    expected = concordance_index_censored(target.event, beyond, score)[0]
+    assert concordance(target, score, once(120))[0] == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_pair_is_compared_only_while_both_are_under_watch() -> None:
+    """The first progressed on day 10 with the third, 0 to 50, alone beside it; the second entered on day 20.
+
+    The second progressed on day 30, with the third and the fourth, from day 25 on, beside it. Of these three pairs the
+    first is in order (4 above 3), the second and third are not (1 below 3 and below 2).
+    """
+    target = ProgressionTarget(
+        np.array([10.0, 30.0, 50.0, 60.0]), np.array([True, True, False, False]), np.array([0.0, 20.0, 0.0, 25.0])
+    )
+    risk = np.array([4.0, 1.0, 3.0, 2.0])
+    assert concordance(target, risk, once(4))[0] == pytest.approx(1 / 3)
+    everybody = ProgressionTarget(target.time_days, target.event)
+    assert concordance(everybody, risk, once(4))[0] == pytest.approx(3 / 5)
+
+
+def test_without_censoring_who_died_is_a_patient_without_progression() -> None:
+    random = np.random.default_rng(5)
+    event = random.random(90) < 0.6
+    target = ProgressionTarget(random.permutation(90) + 1.0, event, competing=~event)
+    chance = random.random(90)
+    status = status_at(target, 40.0)
+    came = event & (target.time_days <= 40)
+    assert (status.weight == 1).all() and (status.progressed == came).all()
+    assert dynamic_auc(status, chance, once(90))[0] == pytest.approx(roc_auc_score(came, chance), abs=1e-12)
+    days = np.array([20.0, 40.0])
+    errors = [((event & (target.time_days <= day)) - 0.3) ** 2 for day in days]
+    found = integrated_brier(target, np.full((90, 2), 0.7), days, once(90))[0]
+    assert found == pytest.approx(np.mean(errors), abs=1e-12)
+
+
+def test_a_decision_curve_reads_lifelines_aalen_johansen_of_those_acted_on() -> None:
+    target, risk = drawn(6, 150, dying=True)
+    assert target.competing is not None
+    chance = incidence(risk, np.array([DAY]), dying=True)[:, 0]
+    kind = target.event + 2 * target.competing
+    for point in survival_decision_curve(target, chance, once(150), DAY):
+        above = chance >= point.threshold
+        odds, acted, events = point.threshold / (1 - point.threshold), above.mean(), 0.0
+        if above.any():
+            fitter = lifelines.AalenJohansenFitter(calculate_variance=False)
+            curve = fitter.fit(target.time_days[above], kind[above], event_of_interest=1).cumulative_density_
+            events = float(curve.loc[:DAY].iloc[-1, 0])
+        assert point.model.value == pytest.approx(acted * events - acted * (1 - events) * odds, abs=1e-9)
+
+
+def test_without_entry_and_death_no_bit_of_a_figure_is_another() -> None:
+    """Beside the formulae as they stood before either was taken account of."""
+    target, risk = drawn(7, 160)
+    time, event = target.time_days, target.event
+    days, weights = evaluation_days(target), patient_draws(160, 2, draws=5)
+    survival = 1 - incidence(risk, days)
+    own, then = censoring_survival(target, time), censoring_survival(target, days)
+    own = np.where(own > 0, own, np.inf)
+    each = np.where((time[:, None] <= days) & event[:, None], survival**2 / own[:, None], 0.0)
+    each += np.where(time[:, None] > days, (1 - survival) ** 2 / then, 0.0)
+    error = weights @ (np.trapezoid(each, days, axis=1) / (days[-1] - days[0])) / weights.sum(axis=1)
+    assert (integrated_brier(target, survival, days, weights) == error).all()
+    pairs = event[:, None] & (time[:, None] < time[None, :])
+    order = np.where(risk[:, None] == risk[None, :], 0.5, risk[:, None] > risk[None, :])
+    counts = np.where(event & (time < days[-1]), 1 / own**2, 0.0)[:, None] * pairs
+    for found, one in (
+        (concordance(target, risk, weights), pairs.astype(float)),
+        (uno_concordance(target, risk, weights, days[-1]), counts),
+    ):
+        assert (found == ((weights @ (one * order)) * weights).sum(1) / ((weights @ one) * weights).sum(1)).all()
+    nobody = ProgressionTarget(time, event, competing=np.zeros(160, dtype=bool))
+    ours = progression_measures(nobody, risk, survival, days, weights)
+    for name, expected in progression_measures(target, risk, survival, days, weights).items():
+        assert np.array_equal(ours[name], expected, equal_nan=True)
+
+
+def test_progression_is_judged_where_enough_are_under_watch_and_nowhere_else() -> None:
+    """Four from day 0 to 40, six from day 10 to 30 and on: five at once from 10 to 30 only."""
+    entry = np.array([0.0] * 4 + [10.0] * 6)
+    target = ProgressionTarget(np.array([40.0] * 4 + [30.0] * 6) + np.arange(10) / 100, np.ones(10, dtype=bool), entry)
+    assert well_watched(target, 6) == (10.0, pytest.approx(30.08))
+    days = evaluation_days(target)
+    assert days[0] == 10.0 and 30 < days[-1] < 30.1
+    assert all(days[0] <= day <= days[-1] for day in judged_days(target))
+    turns = np.arange(10.0)
+    with pytest.raises(BadCohort, match="never as many as 5"):
+        evaluation_days(ProgressionTarget(turns + 1, np.ones(10, dtype=bool), turns))
+
+
+def test_one_patient_alone_under_watch_does_not_end_the_curve_of_all() -> None:
+    target, _ = drawn(8, 100, late=True)
+    assert target.entry_days is not None
+    rows = np.flatnonzero(target.time_days > 2)
+    entry = np.append(np.maximum(target.entry_days[rows], 1.5), 0.0)
+    event, time = np.append(target.event[rows], True), np.append(target.time_days[rows], 1.0)
+    alone, days = ProgressionTarget(time, event, entry), np.array([DAY])
+    without = alone.take(np.arange(rows.size))
+    assert progressed_by(alone, once(time.size), days) == pytest.approx(progressed_by(without, once(rows.size), days))
+    assert status_at(alone, DAY).weight[-1] == 0
+    with pytest.raises(StatError, match=r"S\(t\)==0 for all"):
+        lifelines.KaplanMeierFitter().fit(time, event, entry=entry)
+
+
+def asked(target: ProgressionTarget, risk: Floats, days: Floats, of: tuple[float, ...] = (-1.0, 0.0, 1.0)) -> Split:
+    frame = pd.DataFrame({COLUMNS[0].name: risk})
+    return Split(frame, target, pd.DataFrame({COLUMNS[0].name: of}), days)
+
+
+def test_the_average_is_lifelines_curve_of_those_learned_from() -> None:
+    days = np.array([50.0, 150.0, 300.0])
+    average = Baseline(AVERAGE, (), with_therapy=False)
+    late, risk = drawn(2, 200, late=True)
+    split = asked(late, risk, days)
+    said = held_out_survival(average, split.train, late, split.test, days)
+    curve = lifelines.KaplanMeierFitter().fit(late.time_days, late.event, entry=late.entry_days)
+    assert said[0] == pytest.approx(np.asarray(curve.predict(days)), abs=1e-12)
+    dying, risk = drawn(1, 200, dying=True)
+    assert dying.competing is not None
+    kind = dying.event + 2 * dying.competing
+    fitter = lifelines.AalenJohansenFitter(calculate_variance=False).fit(dying.time_days, kind, event_of_interest=1)
+    came = [float(fitter.cumulative_density_.loc[:day].iloc[-1, 0]) for day in days]
+    said = held_out_survival(average, split.train, dying, split.test, days)
+    assert 1 - said[-1] == pytest.approx(came, abs=1e-12)
+
+
+def test_plain_cox_curves_are_those_of_the_population_and_blind_ones_are_not() -> None:
+    target, risk = drawn(11, 1500, late=True, dying=True)
+    days = np.array([100.0, 250.0, 400.0])
+    right = incidence(np.array([-1.0, 0.0, 1.0]), days, dying=True)
+    blind = ProgressionTarget(target.time_days, target.event)
+    for predictor in (PlainCox(COLUMNS), Baseline("marker", COLUMNS, with_therapy=False)):
+        error = []
+        for told in (target, blind):
+            split = asked(told, risk, days)
+            if isinstance(predictor, PlainCox):
+                came = 1 - predictor(split)
+            else:
+                came = 1 - held_out_survival(predictor, split.train, told, split.test, days)
+            error.append(np.abs(came - right).max())
+        assert error[0] < 0.06 < error[1]
+
+
+def test_plain_xgboost_knows_death_and_is_left_out_of_late_entry() -> None:
+    target, risk = drawn(12, 400, dying=True)
+    days = np.array([100.0, 250.0, 400.0])
+    grid = tuple(np.linspace(-2, 2, 41))
+    split = asked(target, risk, days, grid)
+    came = 1 - PlainXGBoost(COLUMNS)(split)
+    assert (np.diff(came, axis=1) >= 0).all() and (came >= 0).all() and (came <= 1).all()
+    right = incidence(np.array(grid), days, dying=True)
+    blind = 1 - PlainXGBoost(COLUMNS)(asked(ProgressionTarget(target.time_days, target.event), risk, days, grid))
+    assert abs(float((came - right).mean())) < 0.05 < float((blind - right).mean())
+    assert set(plain_models("progression", COLUMNS)) - set(plain_models("progression", COLUMNS, late_entry=True)) == {
+        "plain XGBoost"
+    }
