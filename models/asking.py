@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 
-from features.types import Floats
 from models.progress import Progress
-from models.splits import Predictor, Split
+from models.splits import Placing, Predictor, Said, Split
 
 Job = tuple[Predictor, Split]
 
@@ -31,7 +30,7 @@ def processes(workers: int) -> Iterator[Executor | None]:
             raise
 
 
-def ask(jobs: Sequence[Job], pool: Executor | None, bar: Progress | None = None) -> list[Floats]:
+def ask(jobs: Sequence[Job], pool: Executor | None, bar: Progress | None = None) -> list[Said]:
     """What each predictor says of those held out by its split, in the order of the jobs."""
     said = []
     found = map(_speak, jobs) if pool is None else pool.map(_speak, jobs)
@@ -42,9 +41,9 @@ def ask(jobs: Sequence[Job], pool: Executor | None, bar: Progress | None = None)
     return said
 
 
-def _speak(job: Job) -> Floats:
+def _speak(job: Job) -> Said:
     predictor, split = job
-    return predictor(split)
+    return predictor.said(split) if isinstance(predictor, Placing) else Said(predictor(split))
 
 
 def _one_core() -> None:

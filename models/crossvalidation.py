@@ -19,7 +19,7 @@ from models.families.family import Family, Fitted, OutcomeScores, ProgressionSco
 from models.families.target import OutcomeTarget, ProgressionTarget, Target
 from models.folds import Fold, patient_folds, usable_folds
 from models.progress import progress_bar
-from models.splits import Predictor, Split
+from models.splits import Predictor, Said, Split
 from models.survival_error import evaluation_days, integrated_brier
 
 MODEL = "model"
@@ -33,6 +33,8 @@ class Unseen:
     """(n,): log-odds of response; for progression a risk, higher is worse."""
     survival: Floats | None
     """(n, days): probability of no progression until each day."""
+    far: Floats | None = None
+    """(n,): how far each lies from those whom its own fold's fit learned from, as in `Said`; None where nobody told."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,14 +80,19 @@ class OfFamily:
 
     def __call__(self, split: Split) -> Floats:
         """See `Predictor`."""
+        return self.said(split).answer
+
+    def said(self, split: Split) -> Said:
+        """See `Placing`."""
         fitted = self.family.fit(split.train, split.target, self.columns, seed=self.seed, replicates=0)
         if self.kept is not None:
             self.kept.append(fitted)
-        scores = fitted.predict(known_only(split.test, fitted.recipe.columns))
+        rows = fitted.encode(known_only(split.test, fitted.recipe.columns))
+        scores, far = fitted.score(rows), fitted.distance.ranked(rows)
         if isinstance(scores, OutcomeScores):
-            return scores.log_odds
+            return Said(scores.log_odds, far)
         assert isinstance(scores, ProgressionScores) and split.days is not None  # noqa: S101 - no other task
-        return survival_on(scores, fitted.recipe.time_days, split.days)
+        return Said(survival_on(scores, fitted.recipe.time_days, split.days), far)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +156,7 @@ def validate(
         answers = ask(jobs, pool, bar)
     back = np.argsort(np.concatenate([test for _, test in splits]))
     said = {
-        who: _unseen(np.concatenate(answers[index * count : (index + 1) * count])[back], days)
-        for index, who in enumerate(predictors)
+        who: _unseen(answers[index * count : (index + 1) * count], back, days) for index, who in enumerate(predictors)
     }
     return CrossValidation(target, fold, count, days, said)
 
@@ -171,9 +177,15 @@ def survival_on(scores: ProgressionScores, time_days: Sequence[int], days: Float
     return survival
 
 
-def _unseen(said: Floats, days: Floats | None) -> Unseen:
-    """The risk of a curve is the time without progression that it takes away, so that folds can be compared."""
+def _unseen(parts: Sequence[Said], back: NDArray[np.intp], days: Floats | None) -> Unseen:
+    """Each fold's part, in the order of the patients.
+
+    The risk of a curve is the time without progression that it takes away, so that folds can be compared.
+    """
+    said = np.concatenate([part.answer for part in parts])[back]
+    told = [part.far for part in parts if part.far is not None]
+    far = np.concatenate(told)[back] if len(told) == len(parts) else None
     if days is None:
-        return Unseen(said, None)
+        return Unseen(said, None, far)
     free_of_progression: Floats = np.asarray(np.trapezoid(said, days, axis=1))
-    return Unseen(-free_of_progression, said)
+    return Unseen(-free_of_progression, said, far)

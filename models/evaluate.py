@@ -26,8 +26,11 @@ from models.nested import INNER_FOLDS, assembled, choose, positives
 from models.plain_models import plain_models
 from models.progress import progress_bar
 from models.redundancy import redundancy
+from models.selective import coverage_against_risk
 from models.shuffled import SHUFFLED, SHUFFLED_ALL, Shuffled
 from models.splits import Predictor
+from models.stability.screen import screened_patients
+from models.stability.stable import StabilityCheck
 from models.tabular.cohort import groups_of
 from models.tabular.reading import PatientTable, TableRequest, read_patients
 
@@ -46,6 +49,8 @@ class Evaluating:
     """Until when therapies are compared, in the table's unit of time."""
     accept_selection: str = ""
     """Why it is known that the columns were not chosen on these patients; empty where nobody says."""
+    stability: StabilityCheck | None = None
+    """By which table of agreements features that are not stable are left out; None for no such thing."""
     workers: int = 1
     """Processes that fit; 1 fits in this one."""
     progress: bool = True
@@ -64,6 +69,9 @@ def evaluate(request: TableRequest, how: Evaluating) -> EvaluationReport:
         family_of(request.task, name)
     table = read_patients(request)
     refuse_leaky_table(table, folds=how.folds, seed=how.seed, accept_selection=how.accept_selection)
+    stability = None
+    if how.stability is not None:
+        table, stability = screened_patients(table, how.stability)
     comparisons = compared(table, how)
     predictors = of_families(request.task, families, table, how.seed)
     everyone = {**predictors, **_beside(request.task, table, predictors, how.seed)}
@@ -103,6 +111,8 @@ def evaluate(request: TableRequest, how: Evaluating) -> EvaluationReport:
         comparisons=comparisons,
         notices=(*table.notices, *_accepted(how)),
         redundancy=redundancy(table.frame, table.imaging),
+        coverage=coverage_against_risk(whole, seed=how.seed),
+        stability=stability,
     )
 
 
@@ -153,7 +163,8 @@ def _refuse_selection(
     again = ask([(predictor, split) for predictor in predictors.values()], pool)
     for name, said_again in zip(predictors, again, strict=True):
         unseen = validation.unseen[name]
-        refuse_outside(unseen.score[first] if unseen.survival is None else unseen.survival[first], said_again, fold=0)
+        said = unseen.score[first] if unseen.survival is None else unseen.survival[first]
+        refuse_outside(said, said_again.answer, fold=0)
 
 
 def _chosen(

@@ -8,6 +8,8 @@ from models.figures import LEADING, Figure, Subgroup
 from models.leakage.score import implausibly_high
 from models.measures.net_benefit import NetBenefit
 from models.redundancy import Redundancy
+from models.selective import Answered
+from models.stability.stable import Stability
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,10 @@ class EvaluationReport:
     notices: tuple[str, ...]
     redundancy: Redundancy | None = None
     """Which image features stand for volume; None where there are none."""
+    coverage: tuple[Answered, ...] = ()
+    """What is gained by not answering those furthest from the patients whom a fold's model learned from."""
+    stability: Stability | None = None
+    """Which image features were stable enough to learn from; None where nothing was asked."""
 
     @property
     def suspicious(self) -> bool:

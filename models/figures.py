@@ -28,6 +28,8 @@ TITLES: Mapping[str, str] = {
 }
 LEADING = {"outcome": "auc", "progression": "concordance"}
 """The figure that a list shows."""
+ERROR = {"outcome": "brier", "progression": "integrated_brier"}
+"""By which families are chosen, and coverage is judged."""
 BETTER: Mapping[str, str] = {
     "auc": "higher is better, 0.5 is chance",
     "brier": "lower is better",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from features.types import Floats
 from models.answers import LowerBound
-from models.errors import BrokenFile
+from models.errors import BadCohort, BrokenFile
 from models.families.target import ProgressionTarget
 from models.survival_error import censoring_survival
 
@@ -67,9 +67,14 @@ def fit_lower_bounds(
         therapies: How many there are, at least 1.
         level: How often the time to progression is to lie at or beyond the bound.
 
+    Raises:
+        BadCohort: Patients entered late, or another end may come first; the weights are against censoring alone.
+
     Source: Candes, Lei and Ren, JRSS-B 85 (2023) 24, with the weights of Robins and Finkelstein, Biometrics 56 (2000)
     779, instead of a fixed end of follow-up.
     """
+    if not target.plain:
+        raise BadCohort("patients entered late, or another end came first; wanted times that were censored and no more")
     fallen = 1 - np.array(
         [np.interp(time, time_days, curve) for time, curve in zip(target.time_days, survival, strict=True)]
     )

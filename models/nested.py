@@ -50,12 +50,15 @@ def assembled(validation: CrossValidation, chosen: Sequence[str]) -> Unseen:
     first = validation.unseen[chosen[0]]
     score = np.empty_like(first.score)
     survival = None if first.survival is None else np.empty_like(first.survival)
+    far = None if any(validation.unseen[name].far is None for name in chosen) else np.empty(first.score.shape)
     for held_out, name in enumerate(chosen):
         rows, said = validation.fold == held_out, validation.unseen[name]
         score[rows] = said.score[rows]
         if survival is not None and said.survival is not None:
             survival[rows] = said.survival[rows]
-    return Unseen(score, survival)
+        if far is not None and said.far is not None:
+            far[rows] = said.far[rows]
+    return Unseen(score, survival, far)
 
 
 def positives(target: Target) -> int:

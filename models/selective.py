@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from features.types import Floats
-from models.baselines import known_only
 from models.calibration import probability
 from models.crossvalidation import MODEL, CrossValidation
 from models.evaluation import Estimate, patient_draws
@@ -34,22 +32,21 @@ class Answered:
     """Error of all less that of those answered, same draws of patients; refusing by chance would gain nothing."""
 
 
-def coverage_against_risk(validation: CrossValidation, frame: pd.DataFrame, *, seed: int) -> tuple[Answered, ...]:
+def coverage_against_risk(validation: CrossValidation, *, seed: int) -> tuple[Answered, ...]:
     """Leaves out those furthest from the training cohort, a few more each time.
 
     A patient's distance is told by the fold's own model, which had not seen the patient.
 
     Args:
-        validation: With the fits of its folds.
-        frame: The patients, a row each.
+        validation: With each patient's distance, as the model's fits have told it.
         seed: Of the draws of patients.
 
     Returns:
-        One for each of `COVERAGES`; none where the fits were not kept.
+        One for each of `COVERAGES`; none where no distances were told.
     """
-    if validation.fits is None:
+    far = validation.unseen[MODEL].far
+    if far is None:
         return ()
-    far = _distances(validation, frame)
     nearest_first = np.argsort(far, kind="stable")
     weights = patient_draws(far.size, seed)
     found: list[Answered] = []
@@ -75,16 +72,6 @@ def in_words(rows: Sequence[Answered]) -> str:
     if worse:
         return "**Those furthest from the training cohort are answered better than others: distance is no warning.**"
     return "Distance from the training cohort does not tell, beyond chance, whose answer is wrong."
-
-
-def _distances(validation: CrossValidation, frame: pd.DataFrame) -> Floats:
-    assert validation.fits is not None  # noqa: S101 - looked at before
-    far = np.empty(len(frame))
-    for held_out, fit in enumerate(validation.fits.fits):
-        unseen = np.flatnonzero(validation.fits.fold == held_out)
-        rows = fit.encode(known_only(frame.iloc[unseen].reset_index(drop=True), fit.recipe.columns))
-        far[unseen] = fit.distance.ranked(rows)
-    return far
 
 
 def _error(validation: CrossValidation, weights: Floats) -> Floats:

@@ -235,7 +235,7 @@ def fit(
         if plain
         else (),
         grades=grade_figures(validation.fits, table.frame, target),
-        coverage=coverage_against_risk(validation, table.frame, seed=training.seed),
+        coverage=coverage_against_risk(validation, seed=training.seed),
         redundancy=_redundancy(table, fitted),
         stability=table.stability,
         accepted_score=training.accept_score,

@@ -9,15 +9,20 @@ import sys
 from pathlib import Path
 
 from models.commands.comparisons import print_comparisons
+from models.commands.stability import add_agreements_to, check_of
 from models.commands.tables import add_harmonisation_to, add_table_to, names, request_of, times
 from models.commands.train import by_task, fold_count
 from models.evaluate import Evaluating, evaluate
 from models.evaluation_report import EvaluationReport
 from models.families.all import FAMILIES, TRIED
-from models.figures import FEWEST_IN_A_SUBGROUP, GAIN, LEADING, reading, title
+from models.figures import ERROR, FEWEST_IN_A_SUBGROUP, GAIN, LEADING, reading, title
 from models.plain import dumps
 from models.redundancy import in_words
+from models.selective import in_words as coverage_in_words
 from models.show import print_table
+from models.stability.stable import in_words as stability_in_words
+
+_MOST_DROPPED = 10
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -31,6 +36,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("--table", type=Path, required=True, metavar="FILE", help="CSV or Parquet, one row a patient")
     add_table_to(parser)
     add_harmonisation_to(parser)
+    add_agreements_to(parser)
     parser.add_argument("--reference", metavar="VALUE", help="the therapy that the others are compared against")
     parser.add_argument(
         "--horizon", type=times, default=(), metavar="TIME,...", help="until when therapies are compared"
@@ -58,6 +64,7 @@ def run(chosen: argparse.Namespace) -> None:
         reference=chosen.reference,
         horizons=chosen.horizon,
         accept_selection=chosen.accept_selection,
+        stability=check_of(chosen),
         workers=max(1, chosen.workers),
     )
     report = evaluate(request_of(chosen, chosen.table), how)
@@ -89,8 +96,10 @@ def print_evaluation(report: EvaluationReport) -> None:
     _print_decision_curve(report)
     _print_subgroups(report)
     print_comparisons(report.comparisons)
+    _print_coverage(report)
     for line in in_words(report.redundancy) if report.redundancy else ():
         print(f"\n{line}")
+    _print_stability(report)
     if report.suspicious:
         print(
             f"\nThis is better than honest models are on {sizes.patients} patients: look for a column that knows the "
@@ -105,6 +114,29 @@ def _print_decision_curve(report: EvaluationReport) -> None:
     print(f"\nDecision curve (net benefit a patient{by}; acting on nobody gains 0)\n")
     rows = [(f"{one.threshold:.0%}", str(one.model), str(one.everybody)) for one in report.decision_curve]
     print_table(("threshold", "model (95 % interval)", "everybody (95 % interval)"), rows)
+
+
+def _print_coverage(report: EvaluationReport) -> None:
+    if not report.coverage:
+        return
+    print("\nNot answering those furthest from the patients whom a fold's model learned from\n")
+    rows = [
+        (f"{one.coverage:.0%}", str(one.patients), str(one.error), "" if one.coverage == 1 else str(one.gain))
+        for one in report.coverage
+    ]
+    error = title(ERROR[report.task])
+    print_table(("answered", "patients", f"{error} (95 % interval)", "less than of all (above 0 is better)"), rows)
+    print(f"\n{coverage_in_words(report.coverage)}")
+
+
+def _print_stability(report: EvaluationReport) -> None:
+    if report.stability is None:
+        return
+    print(f"\n{stability_in_words(report.stability)}")
+    dropped = [one.feature for one in report.stability.dropped]
+    if dropped:
+        more = f" and {len(dropped) - _MOST_DROPPED} more (--json)" if len(dropped) > _MOST_DROPPED else ""
+        print(f"not learned from: {', '.join(dropped[:_MOST_DROPPED])}{more}")
 
 
 def _print_subgroups(report: EvaluationReport) -> None:

@@ -71,6 +71,17 @@ def add_check_to(parser: argparse.ArgumentParser) -> None:
     add_least_to(parser)
 
 
+def add_agreements_to(parser: argparse.ArgumentParser) -> None:
+    """Declares by which table of agreements features are screened, where there are no scans."""
+    parser.add_argument(
+        "--stability",
+        default="0",
+        metavar="FILE.csv",
+        help="learn from stable features only: by a table of feature, icc, lower",
+    )
+    add_least_to(parser)
+
+
 def check_of(chosen: argparse.Namespace) -> StabilityCheck | None:
     """What was asked; None where nothing was."""
     text = str(chosen.stability)

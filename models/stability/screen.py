@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from models.cohort import Cohort
 from models.errors import BadCohort
@@ -18,6 +19,7 @@ from models.stability.agreement_table import read_agreements
 from models.stability.repeats import Repeats, measure_repeats
 from models.stability.stable import Agreement, Stability, StabilityCheck, judged
 from models.table import FeatureTable, Measuring
+from models.tabular.reading import PatientTable
 
 
 def agreements_of(repeats: Repeats) -> tuple[Agreement, ...]:
@@ -98,10 +100,27 @@ def of_agreements(
 
 def screened(table: FeatureTable, stability: Stability) -> FeatureTable:
     """The same patients without the features that are not stable."""
+    frame, columns = without(table.frame, table.columns, stability)
+    return replace(table, frame=frame, columns=columns, stability=stability)
+
+
+def screened_patients(table: PatientTable, check: StabilityCheck) -> tuple[PatientTable, Stability]:
+    """Somebody's own table without the features that are not stable, by agreements that were given; and these.
+
+    Raises:
+        BadCohort: As `read_agreements` and `of_agreements`, or no table of agreements was given.
+    """
+    if check.table is None:
+        raise BadCohort("a table has no images to perturb; wanted a .csv of feature, icc, lower")
+    stability = of_agreements(read_agreements(check.table), table.columns, check, table.headers)
+    frame, columns = without(table.frame, table.columns, stability)
+    return replace(table, frame=frame, columns=columns), stability
+
+
+def without(
+    frame: pd.DataFrame, columns: Sequence[ColumnSpec], stability: Stability
+) -> tuple[pd.DataFrame, tuple[ColumnSpec, ...]]:
+    """Columns of patients, and their specs, without the features that are not stable."""
     dropped = {one.feature for one in stability.dropped}
-    return replace(
-        table,
-        frame=table.frame.drop(columns=sorted(dropped)),
-        columns=tuple(spec for spec in table.columns if spec.name not in dropped),
-        stability=stability,
-    )
+    kept = tuple(spec for spec in columns if spec.name not in dropped)
+    return frame.drop(columns=sorted(dropped)), kept

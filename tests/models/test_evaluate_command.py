@@ -208,3 +208,35 @@ def test_two_processes_say_what_one_says(tmp_path: Path) -> None:
         shared = validate(baseline, patients.frame, patients.target, folds=2, seed=0, progress=False, pool=pool)
     for name in baseline:
         assert (alone.unseen[name].score == shared.unseen[name].score).all()
+
+
+def test_a_report_says_what_is_gained_by_not_answering_those_far_away(report: dict[str, object]) -> None:
+    coverage: list[dict[str, Any]] = report["coverage"]  # type: ignore[assignment]
+    assert [one["patients"] for one in coverage] == [140, 126, 112, 98, 70]
+    figures: list[dict[str, Any]] = report["figures"]  # type: ignore[assignment]
+    brier = next(one["estimate"] for one in figures if (one["name"], one["of"]) == ("brier", "model"))
+    assert coverage[0]["error"]["value"] == pytest.approx(brier["value"], abs=1e-12)
+    assert all(0 < one["error"]["value"] < 0.5 for one in coverage)
+
+
+def test_what_is_not_stable_is_not_evaluated_and_is_named(tmp_path: Path, capsys: Output) -> None:
+    path, agreements = written(tmp_path, site_table(60)), tmp_path / "icc.csv"
+    agreements.write_text(f"feature,icc,lower\n{FEATURES[0]},0.95,0.9\n{FEATURES[1]},0.6,0.4\n")
+    assert main([*asked(path), "--stability", str(agreements)]) == 0
+    printed = capsys.readouterr().out
+    assert "1 of 3 image features are stable" in printed
+    assert "2 columns of the clinical record, 1 of images" in printed
+    assert "not learned from: " in printed and "original_glcm_Contrast" in printed.split("not learned from: ")[1]
+    assert "Not answering" in printed
+    assert main([*asked(path), "--stability", str(agreements), "--min-icc", "0.3", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    lower = {one["feature"].rpartition("original_")[2]: one["lower"] for one in told["stability"]["agreements"]}
+    assert lower == {"shape_MeshVolume": 0.9, "glcm_Contrast": 0.4, "firstorder_Entropy": None}
+    assert told["sizes"]["image_columns"] == 2
+
+
+@pytest.mark.parametrize("given", ["5", "none.csv"])
+def test_stability_without_a_table_of_it_is_one_line_and_code_2(given: str, tmp_path: Path, capsys: Output) -> None:
+    assert main([*asked(written(tmp_path, site_table(60))), "--stability", given]) == 2
+    error = capsys.readouterr().err
+    assert "feature, icc, lower" in error and error.count("\n") == 1
