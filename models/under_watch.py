@@ -37,10 +37,11 @@ def risk_sets(target: ProgressionTarget, days: Floats) -> Bools:
 
 def days_of_ends(target: ProgressionTarget) -> Floats:
     """Days on which an end was seen, ascending; with late entry those on which enough patients were under watch."""
-    days = np.unique(target.time_days[ended(target)])
+    days: Floats = np.unique(target.time_days[ended(target)])
     if target.entry_days is None:
         return days
-    return days[risk_sets(target, days).sum(axis=0) >= FEWEST_WATCHED]
+    enough: Floats = days[risk_sets(target, days).sum(axis=0) >= FEWEST_WATCHED]
+    return enough
 
 
 def seen_at(target: ProgressionTarget) -> Floats:

@@ -28,6 +28,7 @@ from models.model import Model
 from models.survival_error import evaluation_days
 
 CANDIDATE, CHAMPION, DIFFERENCE = "candidate", "champion", "candidate minus champion"
+ENTRY, COMPETING = "entry_days", "competing"
 SEED = 0
 _CHANCE = 0.5
 T = TypeVar("T")
@@ -53,6 +54,9 @@ class Table:
 def read_table(file: Path, task: str) -> Table:
     """From CSV or Parquet: columns by full name, `therapy`, and `outcome`, or `time_days` with `event`.
 
+    Beside these two `entry_days` may stand (the day from which each was watched) and `competing` (1 where death came
+    first, at `time_days`): figures then take account of them.
+
     Raises:
         BadCohort: It cannot be read, or lacks what the task wants.
     """
@@ -65,14 +69,27 @@ def read_table(file: Path, task: str) -> Table:
         raise BadCohort(f"the table has no column {missing[0]}; wanted {' and '.join(wanted)} for {task}")
     try:
         target: Target = (
-            OutcomeTarget(frame["outcome"].to_numpy(np.float64))
-            if task == "outcome"
-            else ProgressionTarget(frame["time_days"].to_numpy(np.float64), frame["event"].to_numpy(np.float64) > 0)
+            OutcomeTarget(frame["outcome"].to_numpy(np.float64)) if task == "outcome" else _progression(frame)
         )
     except (TypeError, ValueError) as error:
         raise BadCohort(f"{' or '.join(wanted)} of the table holds something that is no number") from error
     target.require_enough()
-    return Table(frame.drop(columns=list(wanted)), target)
+    told = wanted if task == "outcome" else (*wanted, ENTRY, COMPETING)
+    return Table(frame.drop(columns=[name for name in told if name in frame.columns]), target)
+
+
+def _progression(frame: pd.DataFrame) -> ProgressionTarget:
+    numbers = {name: frame[name].to_numpy(np.float64) for name in ("time_days", "event")}
+    for name in (ENTRY, COMPETING):
+        if name in frame.columns:
+            try:
+                numbers[name] = frame[name].to_numpy(np.float64)
+            except (TypeError, ValueError) as error:
+                raise BadCohort(f"{name} of the table holds something that is no number") from error
+    if COMPETING in numbers and not np.isin(numbers[COMPETING], (0.0, 1.0)).all():
+        raise BadCohort(f"{COMPETING} of the table holds something other than 0 and 1")
+    competing = numbers[COMPETING] > 0 if COMPETING in numbers else None
+    return ProgressionTarget(numbers["time_days"], numbers["event"] > 0, numbers.get(ENTRY), competing)
 
 
 def evaluate(table: Table, candidate: Model, champion: Model | None) -> Evaluated:

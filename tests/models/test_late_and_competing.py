@@ -1,5 +1,7 @@
 """Figures on held-out patients who entered late or died first: by lifelines, scikit-survival, hand and simulation."""
 
+from pathlib import Path
+
 import lifelines
 import numpy as np
 import pandas as pd
@@ -10,11 +12,13 @@ from sklearn.metrics import roc_auc_score
 from sksurv.metrics import concordance_index_censored
 
 from features.types import Floats
+from models.admission.evaluate import read_table
 from models.baselines import AVERAGE, Baseline, held_out_survival
 from models.errors import BadCohort
 from models.evaluation import concordance, patient_draws, progression_measures
 from models.families.columns import ColumnSpec
 from models.families.target import ProgressionTarget
+from models.lower_bounds import fit_lower_bounds
 from models.measures.discrimination import dynamic_auc, uno_concordance
 from models.measures.horizon import judged_days, status_at
 from models.measures.net_benefit import survival_decision_curve
@@ -163,7 +167,7 @@ def test_a_pair_is_compared_only_while_both_are_under_watch() -> None:
 def test_without_censoring_who_died_is_a_patient_without_progression() -> None:
     random = np.random.default_rng(5)
     event = random.random(90) < 0.6
-    target = ProgressionTarget(random.permutation(90) + 1.0, event, competing=~event)
+    target = ProgressionTarget(1.0 + random.permutation(90).astype(np.float64), event, competing=~event)
     chance = random.random(90)
     status = status_at(target, 40.0)
     came = event & (target.time_days <= 40)
@@ -216,11 +220,18 @@ def test_without_entry_and_death_no_bit_of_a_figure_is_another() -> None:
         assert np.array_equal(ours[name], expected, equal_nan=True)
 
 
+def test_a_bound_is_promised_of_neither() -> None:
+    for target, _ in (drawn(9, 40, late=True), drawn(9, 40, dying=True)):
+        curves = np.tile(np.array([1.0, 0.5]), (40, 1))
+        with pytest.raises(BadCohort, match="entered late, or another end"):
+            fit_lower_bounds(target, (0, 1000), curves, np.zeros(40, dtype=np.intp), 1, 0.9)
+
+
 def test_progression_is_judged_where_enough_are_under_watch_and_nowhere_else() -> None:
     """Four from day 0 to 40, six from day 10 to 30 and on: five at once from 10 to 30 only."""
     entry = np.array([0.0] * 4 + [10.0] * 6)
     target = ProgressionTarget(np.array([40.0] * 4 + [30.0] * 6) + np.arange(10) / 100, np.ones(10, dtype=bool), entry)
-    assert well_watched(target, 6) == (10.0, pytest.approx(30.08))
+    assert well_watched(target, 6) == pytest.approx((10.0, 30.08))
     days = evaluation_days(target)
     assert days[0] == 10.0 and 30 < days[-1] < 30.1
     assert all(days[0] <= day <= days[-1] for day in judged_days(target))
@@ -295,3 +306,20 @@ def test_plain_xgboost_knows_death_and_is_left_out_of_late_entry() -> None:
     assert set(plain_models("progression", COLUMNS)) - set(plain_models("progression", COLUMNS, late_entry=True)) == {
         "plain XGBoost"
     }
+
+
+def test_a_held_out_table_of_an_admission_tells_of_either(tmp_path: Path) -> None:
+    target, risk = drawn(10, 40, late=True, dying=True)
+    assert target.competing is not None
+    told = {"time_days": target.time_days, "event": target.event * 1, "entry_days": target.entry_days}
+    frame = pd.DataFrame({"clinical.marker": risk, **told, "competing": target.competing * 1})
+    frame.to_csv(tmp_path / "held_out.csv", index=False)
+    read = read_table(tmp_path / "held_out.csv", "progression")
+    assert list(read.frame.columns) == ["clinical.marker"]
+    assert isinstance(read.target, ProgressionTarget) and read.target.competing is not None
+    assert (read.target.competing == target.competing).all()
+    assert read.target.entry_days == pytest.approx(target.entry_days)
+    for column, cell, said in (("competing", 2, "other than 0 and 1"), ("entry_days", "soon", "no number")):
+        frame.astype({column: object}).assign(**{column: cell}).to_csv(tmp_path / "odd.csv", index=False)
+        with pytest.raises(BadCohort, match=f"{column} of the table holds something.*{said}"):
+            read_table(tmp_path / "odd.csv", "progression")
