@@ -101,16 +101,17 @@ def progression_measures(
     for day in judged:
         status, chance = status_at(target, day), risk_at(survival, days, day)
         error = status.weight * (status.progressed - chance) ** 2
+        # Of those who entered late more were seen of the slow than of all: the mean is over those whom they stand for.
+        late = target.entry_days is not None
+        people, unseen = (weights * status.weight, np.ones_like(chance)) if late else (weights, status.weight)
         measures[named("dynamic_auc", day)] = dynamic_auc(status, chance, weights)
-        measures[named("brier", day)] = weights @ error / weights.sum(axis=1)
+        measures[named("brier", day)] = ratio(weights @ error, people.sum(axis=1))
         if day == judged[len(judged) // 2]:
             log_odds, seen = np.log(chance / (1 - chance)), weights * status.weight
             slope, intercept = slope_and_intercept(log_odds, status.progressed, seen)
             measures[named("calibration_slope", day)] = slope
             measures[named("calibration_intercept", day)] = intercept
-            measures[named("calibration_index", day)] = calibration_index(
-                log_odds, status.progressed, weights, status.weight
-            )
+            measures[named("calibration_index", day)] = calibration_index(log_odds, status.progressed, people, unseen)
     return measures
 
 

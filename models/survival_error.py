@@ -59,6 +59,9 @@ def integrated_brier(target: ProgressionTarget, survival: Floats, days: Floats, 
 
     0 is perfect; a constant 0.5 scores 0.25. The censoring curve is the whole cohort's in every draw.
 
+    With late entry it is a mean over all patients from day 0, of whom those seen are no fair part: the weights of those
+    seen make up the whole by which is divided.
+
     Args:
         target: Time and event, n patients.
         survival: Predicted probability of no progression until each day, (n, days).
@@ -77,6 +80,14 @@ def integrated_brier(target: ProgressionTarget, survival: Floats, days: Floats, 
         error += np.where(died, (1 - survival) ** 2 / np.where(own > 0, own, np.inf), 0.0)
     if target.entry_days is not None:
         watched &= target.entry_days[:, None] <= days[None, :]
+        known = (target.time_days[:, None] <= days[None, :]) & ended(target)[:, None] & (own > 0)
+        seen = np.divide(1.0, own, out=np.zeros(survival.shape), where=known)
+        seen += np.where(watched, 1 / np.where(at_day > 0, at_day, np.inf), 0.0)
+        error += np.where(watched, (1 - survival) ** 2 * seen, 0.0)
+        whole = weights @ seen
+        by_day = np.divide(weights @ error, whole, out=np.full_like(whole, np.nan), where=whole > 0)
+        late: Floats = np.trapezoid(by_day, days, axis=1) / (days[-1] - days[0])
+        return late
     error += np.where(watched, (1 - survival) ** 2 / np.where(at_day > 0, at_day, np.inf), 0.0)
     each = np.trapezoid(error, days, axis=1) / (days[-1] - days[0])
     draws: Floats = weights @ each / weights.sum(axis=1)

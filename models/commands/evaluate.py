@@ -126,7 +126,7 @@ def _print_coverage(report: EvaluationReport) -> None:
     ]
     error = title(ERROR[report.task])
     print_table(("answered", "patients", f"{error} (95 % interval)", "less than of all (above 0 is better)"), rows)
-    print(f"\n{coverage_in_words(report.coverage)}")
+    print("\n" + coverage_in_words(report.coverage).replace("**", ""))  # emphasis of a card
 
 
 def _print_stability(report: EvaluationReport) -> None:

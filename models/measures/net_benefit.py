@@ -7,6 +7,7 @@ import numpy as np
 from features.types import Floats
 from models.evaluation import Estimate
 from models.families.target import OutcomeTarget, ProgressionTarget
+from models.measures.horizon import status_at
 from models.measures.weighted import ratio
 from models.under_watch import progressed_by
 
@@ -46,11 +47,14 @@ def survival_decision_curve(
 ) -> tuple[NetBenefit, ...]:
     """For a probability of the event by a day, (n,), over draws of patients, (draws, n).
 
-    How many of those acted on would have the event is read from their own Kaplan-Meier curve, with late entry from
-    entry on; where another end may come first, from Aalen's and Johansen's.
+    How many of those acted on would have the event is read from their own Kaplan-Meier curve; where another end may
+    come first, from Aalen and Johansen's. After late entry those seen are no fair part of all from day 0, nor those
+    acted on of them: either is then weighted by the probability of being under watch.
 
     Source: Vickers et al., BMC Med Inform Decis Mak 8 (2008) 53.
     """
+    if target.entry_days is not None:
+        weights = weights * status_at(target, day).weight
     whole = weights.sum(axis=1)
     share = _share(target, weights, day)
     curve = []
@@ -75,6 +79,10 @@ def survival_at(target: ProgressionTarget, weights: Floats, day: float) -> Float
 
 
 def _share(target: ProgressionTarget, weights: Floats, day: float) -> Floats:
+    """Who progresses by a day, (draws,), among patients so weighted; 0 where there are none."""
+    if target.entry_days is not None:
+        progressed: Floats = np.nan_to_num(ratio(weights @ status_at(target, day).progressed, weights.sum(axis=1)))
+        return progressed
     if target.plain:
         return 1 - survival_at(target, weights, day)
     return progressed_by(target, weights, np.array([day]))[:, 0]
