@@ -6,7 +6,7 @@ it is the probability of being under watch times that of having come so far with
 entry). So weighted, seen events add up to Aalen and Johansen's curve; where no other end comes first, to Kaplan and
 Meier's.
 
-Source: Geskus, Biometrics 67 (2011) 39; Shen, Commun Stat Theory Methods 32 (2003) 1119.
+Source: Geskus, Biometrics 67 (2011) 39.
 """
 
 import numpy as np

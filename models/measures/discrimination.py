@@ -25,7 +25,7 @@ def uno_concordance(target: ProgressionTarget, risk: Floats, weights: Floats, un
         until: Events from this day on are not counted: too few are watched by then.
 
     Source: Uno et al., Stat Med 30 (2011) 1105; with competing events Wolbers et al., Biostatistics 15 (2014) 526; with
-    late entry after Hartman et al., Biometrics 79 (2023) 1624. The curves behind the weights are the whole cohort's in
+    late entry after Hartman et al., Biometrics 79 (2023). The curves behind the weights are the whole cohort's in
     every draw.
     """
     pairs = comparable_pairs(target) & (target.time_days < until)[:, None]

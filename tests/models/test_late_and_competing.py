@@ -6,6 +6,7 @@ import lifelines
 import numpy as np
 import pandas as pd
 import pytest
+from builders.late_patients import DAY, drawn, incidence, once
 from lifelines.exceptions import StatError
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
@@ -13,51 +14,17 @@ from sksurv.metrics import concordance_index_censored
 
 from features.types import Floats
 from models.admission.evaluate import read_table
-from models.baselines import AVERAGE, Baseline, held_out_survival
 from models.errors import BadCohort
 from models.evaluation import concordance, patient_draws, progression_measures
-from models.families.columns import ColumnSpec
 from models.families.target import ProgressionTarget
 from models.lower_bounds import fit_lower_bounds
 from models.measures.discrimination import dynamic_auc, uno_concordance
 from models.measures.horizon import judged_days, status_at
 from models.measures.net_benefit import survival_decision_curve
-from models.plain_models import PlainCox, PlainXGBoost, plain_models
-from models.splits import Split
 from models.survival_error import censoring_survival, evaluation_days, integrated_brier
 from models.under_watch import progressed_by, well_watched
 
-DAY = 250.0
 DAYS = np.linspace(25.0, DAY, 10)
-COLUMNS = (ColumnSpec("clinical.marker"),)
-
-
-def once(patients: int) -> Floats:
-    return np.ones((1, patients))
-
-
-def drawn(seed: int, patients: int, *, late: bool = False, dying: bool = False) -> tuple[ProgressionTarget, Floats]:
-    """Who is seen of a population with a known log-hazard each; the worse progress sooner, and die sooner without."""
-    random = np.random.default_rng(seed)
-    many = 3 * patients
-    risk = random.normal(size=many)
-    progressed = random.exponential(300 / np.exp(risk))
-    died = random.exponential(250 / np.exp(0.8 * risk)) if dying else np.full(many, np.inf)
-    entry = np.where(random.random(many) < 0.4, 0.0, random.uniform(0, 500, many)) if late else np.zeros(many)
-    lost = entry + random.exponential(500, many)
-    time = np.minimum(np.minimum(progressed, died), lost)
-    rows = np.flatnonzero(time > entry)[:patients]
-    event, first = (progressed == time)[rows], (died == time)[rows]
-    target = ProgressionTarget(time[rows], event, entry[rows] if late else None, first if dying else None)
-    return target, risk[rows]
-
-
-def incidence(risk: Floats, days: Floats, *, dying: bool = False) -> Floats:
-    """The true probability of progression by each day, before death where that may come, (n, days)."""
-    hazard = np.exp(risk)[:, None] / 300
-    every = hazard + (np.exp(0.8 * risk)[:, None] / 250 if dying else 0.0)
-    came: Floats = hazard / every * (1 - np.exp(-every * days[None, :]))
-    return came
 
 
 def truth(*, dying: bool) -> Floats:
@@ -261,60 +228,6 @@ def test_one_patient_alone_under_watch_does_not_end_the_curve_of_all() -> None:
     assert status_at(alone, DAY).weight[-1] == 0
     with pytest.raises(StatError, match=r"S\(t\)==0 for all"):
         lifelines.KaplanMeierFitter().fit(time, event, entry=entry)
-
-
-def asked(target: ProgressionTarget, risk: Floats, days: Floats, of: tuple[float, ...] = (-1.0, 0.0, 1.0)) -> Split:
-    frame = pd.DataFrame({COLUMNS[0].name: risk})
-    return Split(frame, target, pd.DataFrame({COLUMNS[0].name: of}), days)
-
-
-def test_the_average_is_lifelines_curve_of_those_learned_from() -> None:
-    days = np.array([50.0, 150.0, 300.0])
-    average = Baseline(AVERAGE, (), with_therapy=False)
-    late, risk = drawn(2, 200, late=True)
-    split = asked(late, risk, days)
-    said = held_out_survival(average, split.train, late, split.test, days)
-    curve = lifelines.KaplanMeierFitter().fit(late.time_days, late.event, entry=late.entry_days)
-    assert said[0] == pytest.approx(np.asarray(curve.predict(days)), abs=1e-12)
-    dying, risk = drawn(1, 200, dying=True)
-    assert dying.competing is not None
-    kind = dying.event + 2 * dying.competing
-    fitter = lifelines.AalenJohansenFitter(calculate_variance=False).fit(dying.time_days, kind, event_of_interest=1)
-    came = [float(fitter.cumulative_density_.loc[:day].iloc[-1, 0]) for day in days]
-    said = held_out_survival(average, split.train, dying, split.test, days)
-    assert 1 - said[-1] == pytest.approx(came, abs=1e-12)
-
-
-def test_plain_cox_curves_are_those_of_the_population_and_blind_ones_are_not() -> None:
-    target, risk = drawn(11, 1500, late=True, dying=True)
-    days = np.array([100.0, 250.0, 400.0])
-    right = incidence(np.array([-1.0, 0.0, 1.0]), days, dying=True)
-    blind = ProgressionTarget(target.time_days, target.event)
-    for predictor in (PlainCox(COLUMNS), Baseline("marker", COLUMNS, with_therapy=False)):
-        error = []
-        for told in (target, blind):
-            split = asked(told, risk, days)
-            if isinstance(predictor, PlainCox):
-                came = 1 - predictor(split)
-            else:
-                came = 1 - held_out_survival(predictor, split.train, told, split.test, days)
-            error.append(np.abs(came - right).max())
-        assert error[0] < 0.06 < error[1]
-
-
-def test_plain_xgboost_knows_death_and_is_left_out_of_late_entry() -> None:
-    target, risk = drawn(12, 400, dying=True)
-    days = np.array([100.0, 250.0, 400.0])
-    grid = tuple(np.linspace(-2, 2, 41))
-    split = asked(target, risk, days, grid)
-    came = 1 - PlainXGBoost(COLUMNS)(split)
-    assert (np.diff(came, axis=1) >= 0).all() and (came >= 0).all() and (came <= 1).all()
-    right = incidence(np.array(grid), days, dying=True)
-    blind = 1 - PlainXGBoost(COLUMNS)(asked(ProgressionTarget(target.time_days, target.event), risk, days, grid))
-    assert abs(float((came - right).mean())) < 0.05 < float((blind - right).mean())
-    assert set(plain_models("progression", COLUMNS)) - set(plain_models("progression", COLUMNS, late_entry=True)) == {
-        "plain XGBoost"
-    }
 
 
 def test_a_held_out_table_of_an_admission_tells_of_either(tmp_path: Path) -> None:
