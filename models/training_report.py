@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from models.cohort_facts import CohortFacts
 from models.effects.answers import Comparison
 from models.families.columns import ColumnSpec
+from models.families.search import Searched
 from models.families.target import Task
 from models.figures import LEADING, Figure, Subgroup
 from models.grades import GradeFigure
@@ -63,6 +64,8 @@ class TrainingReport:
     profile_digest: str
     encoder_identity: str
     """Empty where none is used."""
+    search: Searched | None = None
+    """How the settings were found; None where they are the family's fixed ones."""
     comparisons: tuple[Comparison, ...] = ()
     """Each pair of therapies, over the cohort."""
     grades: tuple[GradeFigure, ...] = ()

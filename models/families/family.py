@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from models.calibration import probability
 from models.families.columns import ColumnSpec, encode
 from models.families.design import DesignMatrix
 from models.families.recipe import Recipe
+from models.families.search import Searching
 from models.families.target import Target, Task
 
 REPLICATES = 20
@@ -210,3 +211,11 @@ class Family(Protocol):
         Raises:
             BadVersion: A structure is wrong.
         """
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """A family whose settings can be searched."""
+
+    def searched(self, searching: Searching) -> Family:
+        """The same family, its settings searched inside each fit, on its training patients alone."""

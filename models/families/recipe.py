@@ -9,6 +9,7 @@ from models.families.columns import THERAPY, ColumnSpec
 from models.families.combat import Harmonisation
 from models.families.design import Design, Term
 from models.families.scans import scan_of
+from models.families.search import Searched
 from models.families.target import Task
 
 MOST_REPLICATES = 1000
@@ -61,6 +62,8 @@ class Recipe:
     """What held-out patients told of its errors (`models.assure`)."""
     harmonisation: Harmonisation | None = None
     """How features of each site are mapped before all else; None where they are taken as they come."""
+    search: Searched | None = None
+    """How its settings were found; None where they are the family's fixed ones."""
 
     def __post_init__(self) -> None:
         for spec in self.columns:
