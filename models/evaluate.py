@@ -13,7 +13,7 @@ from models.effects.compare import Comparing, compare_therapies
 from models.errors import BadCohort
 from models.evaluation import patient_draws
 from models.evaluation_report import Choice, EvaluationReport, Sizes
-from models.families.all import TRIED, family_of, harmonised, searched, stratified
+from models.families.all import TRIED, family_of, harmonised, recalibrated, searched, stratified
 from models.families.columns import THERAPY
 from models.families.family import Family, Searchable
 from models.families.screening import MOST_COLUMNS
@@ -50,6 +50,8 @@ class Evaluating:
     """Why it is known that the columns were not chosen on these patients; empty where nobody says."""
     search: int = 0
     """Trials of a search for settings inside each fit; 0 for the fixed ones. Families without settings are as ever."""
+    recalibrate: bool = False
+    """Of a progression: whether hazards are recalibrated by inner folds of each fit."""
     workers: int = 1
     """Processes that fit; 1 fits in this one."""
     progress: bool = True
@@ -68,7 +70,7 @@ def evaluate(request: TableRequest, how: Evaluating) -> EvaluationReport:
     table = read_patients(request)
     refuse_leaky_table(table, folds=how.folds, seed=how.seed, accept_selection=how.accept_selection)
     comparisons = compared(table, how)
-    predictors = of_families(learners, table, how.seed)
+    predictors = of_families(learners, table, how)
     everyone = {**predictors, **_beside(request.task, table, predictors, how.seed)}
     with processes(how.workers) as pool:
         validation = validate(
@@ -131,21 +133,24 @@ def asked(task: Task, families: tuple[str, ...], how: Evaluating) -> tuple[Famil
     """Our own, by name, with what was asked beyond their fixed ways.
 
     Raises:
-        BadSignature: No such family for the task, or a search is asked and none of them has settings to search.
+        BadSignature: No such family for the task, none of them has settings to search, or an outcome is to be
+            recalibrated.
     """
     found = tuple(family_of(task, name) for name in families)
-    if not how.search:
-        return found
-    searching = Searching(how.search)
-    if not any(isinstance(one, Searchable) for one in found):
-        searched(found[0], searching)  # says which have
-    return tuple(searched(one, searching) if isinstance(one, Searchable) else one for one in found)
+    if how.search:
+        searching = Searching(how.search)
+        if not any(isinstance(one, Searchable) for one in found):
+            searched(found[0], searching)  # says which have
+        found = tuple(searched(one, searching) if isinstance(one, Searchable) else one for one in found)
+    recalibrated(found[0], wanted=how.recalibrate)  # refused before anything is read
+    return found
 
 
-def of_families(families: tuple[Family, ...], table: PatientTable, seed: int) -> dict[str, Predictor]:
+def of_families(families: tuple[Family, ...], table: PatientTable, how: Evaluating) -> dict[str, Predictor]:
     """Each as a predictor of the table, by name."""
-    of = [harmonised(stratified(one, table.strata), table.harmonise, table.unseen_site) for one in families]
-    return {family.name: OfFamily(family, table.columns, seed) for family in of}
+    of = [recalibrated(stratified(one, table.strata), wanted=how.recalibrate) for one in families]
+    of = [harmonised(one, table.harmonise, table.unseen_site) for one in of]
+    return {family.name: OfFamily(family, table.columns, how.seed) for family in of}
 
 
 def _beside(task: Task, table: PatientTable, predictors: Mapping[str, Predictor], seed: int) -> dict[str, Predictor]:
@@ -201,6 +206,7 @@ def _protocol(folds: int, families: tuple[Family, ...], how: Evaluating) -> str:
     chosen = f"; the model is chosen among {every} by {INNER_FOLDS} inner folds of each training fold"
     able = ", ".join(one.name for one in families if isinstance(one, Searchable))
     settings = f"; settings of {able} are searched by {how.search} trials inside each fit" if how.search else ""
+    settings += "; hazards are recalibrated by inner folds of each fit" if how.recalibrate else ""
     return (
         f"{folds}-fold cross-validation by patient{chosen if len(families) > 1 else ''}{settings}; columns are "
         f"screened, imputed and scaled inside each training fold, and at most {MOST_COLUMNS} reach a Cox or torch fit; "

@@ -18,10 +18,11 @@ from models.card import card
 from models.cohort import Cohort, Patient, read_cohort
 from models.crossvalidation import cross_validate
 from models.effects.evidence import population_evidence
-from models.families.all import family_of, harmonised, searched, stratified
+from models.families.all import family_of, harmonised, recalibrated, searched, stratified
 from models.families.columns import ColumnSpec
 from models.families.combat import Unseen, site_names
 from models.families.family import Family, Fitted
+from models.families.recalibrated import mended
 from models.families.recipe import Recipe
 from models.families.search import Searching
 from models.families.target import Bools, ProgressionTarget, Task
@@ -76,6 +77,8 @@ class Training:
     progress: bool = True
     search: int = 0
     """Trials of a search for settings inside each fit; 0 for the family's fixed ones."""
+    recalibrate: bool = False
+    """Of a progression: whether hazards are recalibrated by inner folds of each fit."""
     similar_patients: bool = True
     """Whether the version tells of its cohort: percentiles, similar patients, numbers at risk (`models.reference`)."""
 
@@ -124,7 +127,11 @@ def train_table(table: PatientTable, training: Training, registry: Registry) -> 
 
 def _asked(family: Family, training: Training) -> Family:
     """The family with what was asked beyond its fixed ways."""
-    return searched(family, Searching(training.search, training.progress) if training.search else None)
+    telling, quiet = (
+        searched(family, Searching(training.search, shown) if training.search else None)
+        for shown in (training.progress, False)
+    )
+    return recalibrated(telling, wanted=training.recalibrate, inner=quiet)
 
 
 def _registered(
@@ -238,6 +245,7 @@ def fit(
         by_therapy=_by_therapy(table.patients, training.task),
         method=recipe.method,
         search=recipe.search,
+        recalibration=mended(recipe.recalibration, validation.fits, table.frame, target),
         harmonised=_harmonised(recipe),
         profile_digest=training.profile.digest,
         encoder_identity=table.encoder if _takes(recipe.columns, EMBEDDING) else "",
@@ -333,6 +341,7 @@ def _params(report: TrainingReport, training: Training) -> dict[str, object]:
         "profile": training.profile.digest,
         "encoder": report.encoder_identity or "none",
         "search_trials": training.search,
+        "recalibrated": training.recalibrate,
     }
 
 

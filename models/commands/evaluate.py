@@ -62,6 +62,7 @@ def run(chosen: argparse.Namespace) -> None:
         accept_selection=chosen.accept_selection,
         workers=max(1, chosen.workers),
         search=chosen.search,
+        recalibrate=chosen.recalibrate,
     )
     report = evaluate(request_of(chosen, chosen.table), how)
     if chosen.json:

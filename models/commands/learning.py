@@ -15,6 +15,11 @@ def add_learning_to(parser: argparse.ArgumentParser) -> None:
         help="trials of a search for settings, inside each fit (of xgboost, xgboost_cox, xgboost_aft, fusion; "
         "default 0: the fixed settings)",
     )
+    parser.add_argument(
+        "--recalibrate",
+        action="store_true",
+        help="recalibrate hazards by patients that inner folds held out (of a time to progression; six fits for one)",
+    )
 
 
 def trial_count(text: str) -> int:

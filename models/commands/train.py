@@ -117,6 +117,7 @@ def run(chosen: argparse.Namespace) -> None:
         unseen_site=chosen.unseen_site,
         stability=check_of(chosen),
         search=chosen.search,
+        recalibrate=chosen.recalibrate,
     )
     if request is None:
         trained = train(chosen.cohort, training, registry)

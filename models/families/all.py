@@ -13,6 +13,7 @@ from models.families.family import Family, Searchable
 from models.families.fusion import Fusion
 from models.families.harmonised import Harmonised
 from models.families.ordinal_outcome import OrdinalOutcome
+from models.families.recalibrated import Recalibrated
 from models.families.search import Searching
 from models.families.target import Task
 from models.families.xgboost_outcome import XGBoostOutcome
@@ -63,6 +64,19 @@ def searched(family: Family, searching: Searching | None) -> Family:
         able = ", ".join(sorted({one.name for one in FAMILIES.values() if isinstance(one, Searchable)}))
         raise BadSignature(f"{family.name} has no settings to search; {able} have")
     return family.searched(searching)
+
+
+def recalibrated(family: Family, *, wanted: bool = True, inner: Family | None = None) -> Family:
+    """The same family, its hazards recalibrated by inner folds; as it is where that is not wanted.
+
+    Raises:
+        BadSignature: It is a family of an outcome.
+    """
+    if not wanted:
+        return family
+    if family.task != "progression":
+        raise BadSignature("recalibration is of a time to progression; models of an outcome are calibrated as they are")
+    return Recalibrated(family, inner)
 
 
 def harmonised(family: Family, column: str | None, unseen: Unseen = "refuse") -> Family:

@@ -17,6 +17,7 @@ from models.families.design import DesignMatrix
 from models.families.recipe import Recipe
 from models.families.search import Searching
 from models.families.target import Target, Task
+from models.recalibration import recalibrated_hazard
 
 REPLICATES = 20
 Check = Callable[[], None]
@@ -143,6 +144,10 @@ class Fitted:
             return OutcomeScores(
                 calibration.apply(scores.log_odds), widened(spread, rows[:, -1], self.recipe.assurance)
             )
+        scores = ProgressionScores(
+            recalibrated_hazard(scores.cumulative_hazard, calibration),
+            recalibrated_hazard(scores.replicates, calibration),
+        )
         if not self.recipe.assurance.unexplained:
             return scores
         zero = np.zeros((scores.replicates.shape[0], rows.shape[0]))
