@@ -11,6 +11,7 @@ from builders.versions import facts
 from sklearn.linear_model import PoissonRegressor
 
 from features.types import Floats
+from models import crossfit
 from models.__main__ import main
 from models.calibration import Calibration
 from models.errors import BadCohort, BadSignature, BrokenFile
@@ -71,13 +72,13 @@ def test_right_hazards_have_slope_1_and_as_many_events_as_expected_late_entry_or
 
 
 def test_planted_slope_and_level_are_found_and_taken_back() -> None:
-    log_hazard, true, target = patients(5000, 3)
+    log_hazard, true, target = patients(3000, 3)
     hazard = too_extreme(log_hazard, 1.6, 0.5)
     middle = float(log_at_horizon(hazard).mean())
     calibration = mend(followed(hazard, target), middle)
     assert calibration.slope == pytest.approx(1 / 1.6, abs=0.04)
     told = recalibrated_hazard(hazard, calibration)
-    assert np.log(told[:, 1:] / true[:, 1:]) == pytest.approx(np.zeros((5000, len(DAYS) - 1)), abs=0.2)
+    assert np.log(told[:, 1:] / true[:, 1:]) == pytest.approx(np.zeros((3000, len(DAYS) - 1)), abs=0.2)
     after = measure(followed(told, target))
     assert after.slope == pytest.approx(1, abs=1e-4) and after.events == pytest.approx(after.expected, rel=1e-3)
 
@@ -118,7 +119,8 @@ def test_a_family_without_a_penalty_is_mended_on_patients_whose_hazard_is_known(
     monkeypatch.setattr(aft_progression, "_PENALTIES", (1e-6,))
     family, new = family_of("progression", "weibull"), known(3000, seed=90)
     days = np.random.default_rng(0).exponential(300 * np.exp(-new.log_hazard)) + 1e-9
-    before, after = [], []
+    before: list[tuple[HazardCalibration, float]] = []
+    after: list[tuple[HazardCalibration, float]] = []
     for seed in range(4):
         case = known(100, seed=seed)
         for found, learner in ((before, family), (after, recalibrated(family))):
@@ -180,10 +182,11 @@ def test_late_entry_is_taken_and_competing_events_and_outcomes_are_refused(tmp_p
 
 
 def test_a_training_searches_recalibrates_and_its_card_says_both(
-    tmp_path: Path, blank_database: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, blank_database: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(crossfit, "FOLDS", 2)
     (tmp_path / "mlflow.db").write_bytes(blank_database.read_bytes())
-    case = known(100, therapy=False, noise_columns=0)
+    case = known(60, therapy=False, noise_columns=0)
     table = case.table.drop(columns=EMBEDDED)
     table = table.assign(days=case.progression.time_days, seen=case.progression.event.astype(int))
     table.to_csv(tmp_path / "t.csv", index=False)

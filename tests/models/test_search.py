@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,11 @@ def found(
     return search(SPANS, FIXED, loss, Searching(trials), seed=seed, check=check)
 
 
+def ahead(gain: Floats, at: Mapping[str, float]) -> Floats:
+    """All settings but the fixed ones are better by so much."""
+    return NOISE - (at != FIXED) * gain
+
+
 def test_a_known_minimum_is_found_and_nearer_than_by_chance(capfd: pytest.CaptureFixture[str]) -> None:
     chosen = found(bowl(6, 0.01), 60)
     assert chosen.chosen["depth"] == 6
@@ -65,8 +71,8 @@ def test_fixed_settings_stay_where_none_are_better_beyond_chance() -> None:
     other = np.random.default_rng(1).normal(size=200)
     other = (other - other.mean()) / other.std(ddof=1)
     for lead, chosen in ((1.8, 1), (2.2, 2)):
-        gain = other + lead / math.sqrt(200)
-        assert found(lambda at, gain=gain: NOISE - (at != FIXED) * gain, 15).best == chosen, "in standard errors"
+        loss = partial(ahead, other + lead / math.sqrt(200))
+        assert found(loss, 15).best == chosen, "in standard errors"
 
 
 def test_settings_by_which_nothing_can_be_learned_are_passed_over_but_for_the_fixed_ones() -> None:
@@ -83,12 +89,16 @@ def test_settings_by_which_nothing_can_be_learned_are_passed_over_but_for_the_fi
 def test_a_caller_who_no_longer_waits_ends_the_search() -> None:
     left, tried = iter(range(3)), []
 
+    def loss(at: Mapping[str, float]) -> Floats:
+        tried.append(at)
+        return bowl(6, 0.01)(at)
+
     def check() -> None:
         if next(left, None) is None:
             raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        found(lambda at: (tried.append(at), bowl(6, 0.01)(at))[1], 50, check=check)
+        found(loss, 50, check=check)
     assert len(tried) == 3
 
 
@@ -125,7 +135,8 @@ def test_a_search_of_the_fixed_settings_alone_changes_no_bit(task: str, name: st
     assert replace(one.recipe, search=None) == plain.recipe
 
 
-def test_fusion_is_searched_by_the_patients_that_members_had_not_drawn() -> None:
+def test_fusion_is_searched_by_the_patients_that_members_had_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.fusion.training._STEPS", 40)
     case, family = known(40, noise_columns=0), FAMILIES["outcome", "fusion"]
     chosen = searched(family, Searching(2)).fit(case.table, case.outcome, case.columns, seed=1, replicates=0).recipe
     assert chosen.search is not None and chosen.architecture is not None
@@ -161,11 +172,11 @@ def test_what_rests_on_three_columns_together_is_searched_out_and_kept_in_the_ve
 
 def test_an_evaluation_searches_inside_each_outer_fold_and_says_so(tmp_path: Path) -> None:
     """Its own gate holds: with the outcomes of a held-out fold dealt anew, the search must come to the same."""
-    request = TableRequest(written(tmp_path, site_table(140)), outcome="pcr", drop=("months", "died", "arm"))
-    report = evaluate(request, Evaluating(folds=2, families=("xgboost",), search=4, progress=False))
-    assert "settings of xgboost are searched by 4 trials inside each fit" in report.protocol
+    request = TableRequest(written(tmp_path, site_table(100)), outcome="pcr", drop=("months", "died", "arm"))
+    report = evaluate(request, Evaluating(folds=2, families=("xgboost",), search=2, progress=False))
+    assert "settings of xgboost are searched by 2 trials inside each fit" in report.protocol
     with pytest.raises(BadSignature, match="ordinal has no settings to search"):
-        evaluate(request, Evaluating(folds=2, families=("ordinal",), search=4, progress=False))
+        evaluate(request, Evaluating(folds=2, families=("ordinal",), search=2, progress=False))
 
 
 def test_a_search_that_could_not_have_been_is_refused() -> None:
