@@ -54,7 +54,10 @@ class Recalibrated:
         if target.competing is not None:
             raise BadCohort("recalibration takes no competing events; wanted --recalibrate without --competing")
         fitted = self.family.fit(table, target, columns, seed=seed, replicates=replicates, check=check)
-        inner = fit_folds(self._inner, table, target, columns, seed=seed, check=check)
+        try:
+            inner = fit_folds(self._inner, table, target, columns, seed=seed, check=check)
+        except BadCohort as error:
+            raise BadCohort(f"an inner fold of the recalibration: {error}", **error.details) from error
         held_out = followed(inner, table, target)
         calibration = mend(held_out, _middle(fitted, table))
         recipe = replace(fitted.recipe, calibration=calibration, recalibration=measure(held_out))

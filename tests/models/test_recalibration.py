@@ -174,6 +174,11 @@ def test_late_entry_is_taken_and_competing_events_and_outcomes_are_refused(tmp_p
     died = replace(case.progression, competing=~case.progression.event)
     with pytest.raises(BadCohort, match="takes no competing events"):
         family.fit(case.table, died, case.columns, seed=1, replicates=0)
+    few = np.arange(24)
+    with pytest.raises(BadCohort, match=r"an inner fold of the recalibration: .* patients with .* wanted at least 20"):
+        recalibrated(family_of("progression", "xgboost_cox")).fit(
+            case.table.iloc[few], case.progression.take(few), case.columns, seed=1, replicates=0
+        )
     with pytest.raises(BadCohort, match="the target is an outcome"):
         family.fit(case.table, case.outcome, case.columns, seed=1, replicates=0)
     request = TableRequest(written(tmp_path, site_table(60)), outcome="pcr")
@@ -186,7 +191,7 @@ def test_a_training_searches_recalibrates_and_its_card_says_both(
 ) -> None:
     monkeypatch.setattr(crossfit, "FOLDS", 2)
     (tmp_path / "mlflow.db").write_bytes(blank_database.read_bytes())
-    case = known(60, therapy=False, noise_columns=0)
+    case = known(90, therapy=False, noise_columns=0)
     table = case.table.drop(columns=EMBEDDED)
     table = table.assign(days=case.progression.time_days, seen=case.progression.event.astype(int))
     table.to_csv(tmp_path / "t.csv", index=False)
