@@ -188,4 +188,4 @@ def test_a_search_that_could_not_have_been_is_refused() -> None:
         {"settings": (Setting("a", 1.0),) * 2},
     ):
         with pytest.raises(BrokenFile):
-            replace(right, **wrong)  # type: ignore[arg-type]
+            replace(right, **wrong)
