@@ -6,7 +6,9 @@ from models.baselines import CLINICAL, VOLUME
 from models.evaluation import Estimate
 from models.families.columns import ColumnSpec
 from models.families.scans import in_words as scans_in_words
+from models.families.search import in_words as search_in_words
 from models.figures import FEWEST_IN_A_SUBGROUP, GAIN, LEADING, reading, title
+from models.recalibration import in_words as recalibration_in_words
 from models.redundancy import in_words as redundancy_in_words
 from models.reporting_items import in_markdown, metrics, tripod_ai
 from models.seen_coverage import in_words as coverage_in_words
@@ -97,6 +99,8 @@ def _method(report: TrainingReport) -> str:
             f"- Family: {report.family}. {report.method}",
             f"- Columns: {len(report.columns)} of the {report.offered} offered; chosen, imputed and scaled inside each "
             "training fold",
+            *((f"- Search: {search_in_words(report.search)}",) if report.search else ()),
+            *((f"- {line}" for line in recalibration_in_words(report.recalibration)) if report.recalibration else ()),
             *((f"- Harmonised: {report.harmonised}",) if report.harmonised else ()),
             f"- Image features: profile `{report.profile_digest}`; encoder {encoder}",
             f"- Seed: {report.seed}",

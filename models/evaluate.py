@@ -13,9 +13,11 @@ from models.effects.compare import Comparing, compare_therapies
 from models.errors import BadCohort
 from models.evaluation import patient_draws
 from models.evaluation_report import Choice, EvaluationReport, Sizes
-from models.families.all import TRIED, family_of, harmonised, stratified
+from models.families.all import TRIED, family_of, harmonised, recalibrated, searched, stratified
 from models.families.columns import THERAPY
+from models.families.family import Family, Searchable
 from models.families.screening import MOST_COLUMNS
+from models.families.search import Searching
 from models.families.target import OutcomeTarget, ProgressionTarget, Task
 from models.figures import figures, subgroups_of
 from models.leakage.selection import dealt_anew, refuse_outside
@@ -51,6 +53,10 @@ class Evaluating:
     """Why it is known that the columns were not chosen on these patients; empty where nobody says."""
     stability: StabilityCheck | None = None
     """By which table of agreements features that are not stable are left out; None for no such thing."""
+    search: int = 0
+    """Trials of a search for settings inside each fit; 0 for the fixed ones. Families without settings are as ever."""
+    recalibrate: bool = False
+    """Of a progression: whether hazards are recalibrated by inner folds of each fit."""
     workers: int = 1
     """Processes that fit; 1 fits in this one."""
     progress: bool = True
@@ -65,15 +71,14 @@ def evaluate(request: TableRequest, how: Evaluating) -> EvaluationReport:
         BadSignature: No such family for the task.
     """
     families = how.families or tuple(name for task, name in TRIED if task == request.task)
-    for name in families:
-        family_of(request.task, name)
+    learners = asked(request.task, families, how)
     table = read_patients(request)
     refuse_leaky_table(table, folds=how.folds, seed=how.seed, accept_selection=how.accept_selection)
     stability = None
     if how.stability is not None:
         table, stability = screened_patients(table, how.stability)
     comparisons = compared(table, how)
-    predictors = of_families(request.task, families, table, how.seed)
+    predictors = of_families(learners, table, how)
     everyone = {**predictors, **_beside(request.task, table, predictors, how.seed)}
     with processes(how.workers) as pool:
         validation = validate(
@@ -102,7 +107,7 @@ def evaluate(request: TableRequest, how: Evaluating) -> EvaluationReport:
         ),
         folds=validation.folds,
         seed=how.seed,
-        protocol=_protocol(validation.folds, families),
+        protocol=_protocol(validation.folds, learners, how),
         choices=tuple(Choice(index + 1, name) for index, name in enumerate(chosen)),
         figures=figures(whole, seed=how.seed),
         decision_curve=curve,
@@ -134,13 +139,28 @@ def compared(table: PatientTable, how: Evaluating) -> tuple[Comparison, ...]:
     )
 
 
-def of_families(task: Task, families: tuple[str, ...], table: PatientTable, seed: int) -> dict[str, Predictor]:
-    """Our own, by name."""
-    of = {
-        name: harmonised(stratified(family_of(task, name), table.strata), table.harmonise, table.unseen_site)
-        for name in families
-    }
-    return {name: OfFamily(family, table.columns, seed) for name, family in of.items()}
+def asked(task: Task, families: tuple[str, ...], how: Evaluating) -> tuple[Family, ...]:
+    """Our own, by name, with what was asked beyond their fixed ways.
+
+    Raises:
+        BadSignature: No such family for the task, none of them has settings to search, or an outcome is to be
+            recalibrated.
+    """
+    found = tuple(family_of(task, name) for name in families)
+    if how.search:
+        searching = Searching(how.search)
+        if not any(isinstance(one, Searchable) for one in found):
+            searched(found[0], searching)  # says which have
+        found = tuple(searched(one, searching) if isinstance(one, Searchable) else one for one in found)
+    recalibrated(found[0], wanted=how.recalibrate)  # refused before anything is read
+    return found
+
+
+def of_families(families: tuple[Family, ...], table: PatientTable, how: Evaluating) -> dict[str, Predictor]:
+    """Each as a predictor of the table, by name."""
+    of = [recalibrated(stratified(one, table.strata), wanted=how.recalibrate) for one in families]
+    of = [harmonised(one, table.harmonise, table.unseen_site) for one in of]
+    return {family.name: OfFamily(family, table.columns, how.seed) for family in of}
 
 
 def _beside(task: Task, table: PatientTable, predictors: Mapping[str, Predictor], seed: int) -> dict[str, Predictor]:
@@ -193,12 +213,16 @@ def _decision_curve(validation: CrossValidation, seed: int) -> tuple[tuple[NetBe
     return survival_decision_curve(validation.target, risk, weights, day), day
 
 
-def _protocol(folds: int, families: tuple[str, ...]) -> str:
-    chosen = f"; the model is chosen among {', '.join(families)} by {INNER_FOLDS} inner folds of each training fold"
+def _protocol(folds: int, families: tuple[Family, ...], how: Evaluating) -> str:
+    every = ", ".join(one.name for one in families)
+    chosen = f"; the model is chosen among {every} by {INNER_FOLDS} inner folds of each training fold"
+    able = ", ".join(one.name for one in families if isinstance(one, Searchable))
+    settings = f"; settings of {able} are searched by {how.search} trials inside each fit" if how.search else ""
+    settings += "; hazards are recalibrated by inner folds of each fit" if how.recalibrate else ""
     return (
-        f"{folds}-fold cross-validation by patient{chosen if len(families) > 1 else ''}; columns are screened, imputed "
-        f"and scaled inside each training fold, and at most {MOST_COLUMNS} reach a Cox or torch fit; 95 % intervals by "
-        "bootstrap over patients"
+        f"{folds}-fold cross-validation by patient{chosen if len(families) > 1 else ''}{settings}; columns are "
+        f"screened, imputed and scaled inside each training fold, and at most {MOST_COLUMNS} reach a Cox or torch fit; "
+        "95 % intervals by bootstrap over patients"
     )
 
 

@@ -174,5 +174,6 @@ def read_manifest(content: bytes) -> Manifest:
         facts.setdefault("spreads", None)  # versions from before there was one
         facts.setdefault("stability", None)
         if isinstance(recipe := plain.get("recipe"), dict):
-            recipe.setdefault("harmonisation", None)
+            for later in ("harmonisation", "search", "recalibration"):
+                recipe.setdefault(later, None)
     return from_plain(Manifest, plain, place=FILE)

@@ -7,7 +7,9 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
+from models.families.search import in_words as search_in_words
 from models.figures import GAIN, reading, title
+from models.recalibration import in_words as recalibration_in_words
 from models.registry import RegisteredModel, RegisteredVersion
 from models.stability.stable import in_words as stability_in_words
 from models.training_report import FEWEST_FOR_A_CLAIM, TrainingReport
@@ -22,6 +24,10 @@ def print_report(report: TrainingReport, version: str, alias: str | None) -> Non
         lines.append(f"{len(report.left_out)} patients could not be measured and were left out")
         lines += [f"  row {one.row}: {one.reason}" for one in report.left_out[:5]]
     lines += report.notices
+    if report.search is not None:
+        lines.append(search_in_words(report.search))
+    if report.recalibration is not None:
+        lines += recalibration_in_words(report.recalibration)
     if report.stability is not None:
         lines.append(stability_in_words(report.stability))
     rows = [

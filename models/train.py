@@ -18,11 +18,13 @@ from models.card import card
 from models.cohort import Cohort, Patient, read_cohort
 from models.crossvalidation import cross_validate
 from models.effects.evidence import population_evidence
-from models.families.all import family_of, harmonised, stratified
+from models.families.all import family_of, harmonised, recalibrated, searched, stratified
 from models.families.columns import ColumnSpec
 from models.families.combat import Unseen, site_names
 from models.families.family import Family, Fitted
+from models.families.recalibrated import mended
 from models.families.recipe import Recipe
+from models.families.search import Searching
 from models.families.target import Bools, ProgressionTarget, Task
 from models.figures import Figure, figures, subgroups, subgroups_of
 from models.grades import grade_figures
@@ -73,6 +75,10 @@ class Training:
     """By what features that are not stable are left out before anything is learned; None for no such thing."""
     workers: int = 2
     progress: bool = True
+    search: int = 0
+    """Trials of a search for settings inside each fit; 0 for the family's fixed ones."""
+    recalibrate: bool = False
+    """Of a progression: whether hazards are recalibrated by inner folds of each fit."""
     similar_patients: bool = True
     """Whether the version tells of its cohort: percentiles, similar patients, numbers at risk (`models.reference`)."""
 
@@ -101,7 +107,8 @@ def train(manifest: Path, training: Training, registry: Registry) -> Trained:
         BadSignature: No such family for the task.
         RegistryUnavailable: MLflow does not answer.
     """
-    family = harmonised(family_of(training.task, training.family), training.harmonise, training.unseen_site)
+    family = _asked(family_of(training.task, training.family), training)
+    family = harmonised(family, training.harmonise, training.unseen_site)
     cohort = read_cohort(manifest).labelled(training.task)
     cohort.target(training.task).require_enough()  # before minutes go into measuring
     return _registered(cohort, _stable(cohort, measured(cohort, training), training), family, training, registry)
@@ -109,13 +116,22 @@ def train(manifest: Path, training: Training, registry: Registry) -> Trained:
 
 def train_table(table: PatientTable, training: Training, registry: Registry) -> Trained:
     """Trains one model on somebody's own table of features; else as `train`."""
-    family = stratified(family_of(training.task, training.family), table.strata)
+    family = _asked(stratified(family_of(training.task, training.family), table.strata), training)
     family = harmonised(family, table.harmonise, table.unseen_site)
     cohort, features = as_cohort(table)
     if (check := training.stability) is not None and check.table is not None:
         given = read_agreements(check.table)
         features = screened(features, of_agreements(given, features.columns, check, table.headers))
     return _registered(cohort, features, family, training, registry, groups_of(table))
+
+
+def _asked(family: Family, training: Training) -> Family:
+    """The family with what was asked beyond its fixed ways."""
+    telling, quiet = (
+        searched(family, Searching(training.search, shown) if training.search else None)
+        for shown in (training.progress, False)
+    )
+    return recalibrated(telling, wanted=training.recalibrate, inner=quiet)
 
 
 def _registered(
@@ -228,6 +244,8 @@ def fit(
         therapies=recipe.therapies,
         by_therapy=_by_therapy(table.patients, training.task),
         method=recipe.method,
+        search=recipe.search,
+        recalibration=mended(recipe.recalibration, validation.fits, table.frame, target),
         harmonised=_harmonised(recipe),
         profile_digest=training.profile.digest,
         encoder_identity=table.encoder if _takes(recipe.columns, EMBEDDING) else "",
@@ -322,6 +340,8 @@ def _params(report: TrainingReport, training: Training) -> dict[str, object]:
         "therapies": ", ".join(report.therapies)[:400],
         "profile": training.profile.digest,
         "encoder": report.encoder_identity or "none",
+        "search_trials": training.search,
+        "recalibrated": training.recalibrate,
     }
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from models.cohort_facts import CohortFacts
 from models.effects.answers import Comparison
 from models.families.columns import ColumnSpec
+from models.families.search import Searched
 from models.families.target import Task
 from models.figures import LEADING, Figure, Subgroup
 from models.grades import GradeFigure
 from models.leakage.score import implausibly_high
+from models.recalibration import Mended
 from models.redundancy import Redundancy
 from models.selective import Answered
 from models.stability.stable import Stability
@@ -63,6 +65,10 @@ class TrainingReport:
     profile_digest: str
     encoder_identity: str
     """Empty where none is used."""
+    search: Searched | None = None
+    """How the settings were found; None where they are the family's fixed ones."""
+    recalibration: Mended | None = None
+    """How the hazards stood before and after; None where they were not recalibrated."""
     comparisons: tuple[Comparison, ...] = ()
     """Each pair of therapies, over the cohort."""
     grades: tuple[GradeFigure, ...] = ()

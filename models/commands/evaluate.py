@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from models.commands.comparisons import print_comparisons
+from models.commands.learning import add_learning_to
 from models.commands.stability import add_agreements_to, check_of
 from models.commands.tables import add_harmonisation_to, add_table_to, names, request_of, times
 from models.commands.train import by_task, fold_count
@@ -50,6 +51,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         metavar="NAME,...",
         help=f"which may be chosen ({by_task(FAMILIES)}; default {by_task(TRIED)})",
     )
+    add_learning_to(parser)
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes that fit (default 2)")
     parser.add_argument("--json", action="store_true", help="the whole report as JSON")
     parser.set_defaults(run=run)
@@ -66,6 +68,8 @@ def run(chosen: argparse.Namespace) -> None:
         accept_selection=chosen.accept_selection,
         stability=check_of(chosen),
         workers=max(1, chosen.workers),
+        search=chosen.search,
+        recalibrate=chosen.recalibrate,
     )
     report = evaluate(request_of(chosen, chosen.table), how)
     if chosen.json:

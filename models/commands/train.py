@@ -11,6 +11,7 @@ from pathlib import Path
 
 from features.embedding.encoder import DEFAULT
 from features.profile import DEFAULT_PROFILE, Profile
+from models.commands.learning import add_learning_to
 from models.commands.names import model_name
 from models.commands.stability import add_check_to, check_of
 from models.commands.tables import add_harmonisation_to, add_table_to, request_of
@@ -62,6 +63,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument(
         "--accept-score", default="", metavar="REASON", help="why a score too high for the cohort's size is believed"
     )
+    add_learning_to(parser)
     add_harmonisation_to(parser)
     add_check_to(parser)
     add_table_to(parser.add_argument_group("of --table"))
@@ -114,6 +116,8 @@ def run(chosen: argparse.Namespace) -> None:
         harmonise=chosen.harmonise,
         unseen_site=chosen.unseen_site,
         stability=check_of(chosen),
+        search=chosen.search,
+        recalibrate=chosen.recalibrate,
     )
     if request is None:
         trained = train(chosen.cohort, training, registry)

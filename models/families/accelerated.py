@@ -112,15 +112,20 @@ def fit_accelerated(
 
 def held_out_log_likelihood(curve: Curve, fit: Accelerated, X: Floats, target: ProgressionTarget) -> float:
     """What a fit says of patients: higher is better; comparable between fits on the same patients."""
+    return float(held_out_terms(curve, fit, X, target).sum())
+
+
+def held_out_terms(curve: Curve, fit: Accelerated, X: Floats, target: ProgressionTarget) -> Floats:
+    """The same of each patient, (n,)."""
     located = fit.mean_log_time(X)
     event = target.event.astype(np.float64)
     z = (np.log(target.time_days) - located) / fit.scale
-    told = float(log_likelihood(curve, z, event).value.sum()) - np.log(fit.scale) * float(event.sum())
+    told: Floats = log_likelihood(curve, z, event).value - np.log(fit.scale) * event
     if target.entry_days is not None:
         late = target.entry_days > 0
         z_late = (np.log(target.entry_days[late]) - located[late]) / fit.scale
-        told += float(survived(curve, z_late).value.sum())
-    return float(told)
+        told[late] += survived(curve, z_late).value
+    return told
 
 
 def _climb(problem: _Problem) -> tuple[Floats, float]:

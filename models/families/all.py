@@ -9,10 +9,12 @@ from models.families.combat import Unseen
 from models.families.competing_progression import CompetingProgression
 from models.families.cox_net import CoxNet
 from models.families.cox_progression import CoxProgression
-from models.families.family import Family
+from models.families.family import Family, Searchable
 from models.families.fusion import Fusion
 from models.families.harmonised import Harmonised
 from models.families.ordinal_outcome import OrdinalOutcome
+from models.families.recalibrated import Recalibrated
+from models.families.search import Searching
 from models.families.target import Task
 from models.families.xgboost_outcome import XGBoostOutcome
 from models.families.xgboost_progression import XGBoostProgression
@@ -48,6 +50,33 @@ def stratified(family: Family, column: str | None) -> Family:
     if not isinstance(family, CoxNet):
         raise BadSignature(f"{family.name} knows no strata; {CoxNet.name} does")
     return CoxNet(column)
+
+
+def searched(family: Family, searching: Searching | None) -> Family:
+    """The same family, its settings searched inside each fit; as it is for None.
+
+    Raises:
+        BadSignature: The family has no settings that can be searched.
+    """
+    if searching is None:
+        return family
+    if not isinstance(family, Searchable):
+        able = ", ".join(sorted({one.name for one in FAMILIES.values() if isinstance(one, Searchable)}))
+        raise BadSignature(f"{family.name} has no settings to search; {able} have")
+    return family.searched(searching)
+
+
+def recalibrated(family: Family, *, wanted: bool = True, inner: Family | None = None) -> Family:
+    """The same family, its hazards recalibrated by inner folds; as it is where that is not wanted.
+
+    Raises:
+        BadSignature: It is a family of an outcome.
+    """
+    if not wanted:
+        return family
+    if family.task != "progression":
+        raise BadSignature("recalibration is of a time to progression; models of an outcome are calibrated as they are")
+    return Recalibrated(family, inner)
 
 
 def harmonised(family: Family, column: str | None, unseen: Unseen = "refuse") -> Family:

@@ -1,7 +1,7 @@
 """What families of boosted trees share: settings for small cohorts, replicates side by side, margins and shares."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import xgboost
 
 from features.types import Floats
 from models.families.design import Design
+from models.families.search import Searched, Span
 
 MODEL, REPLICATE = "model.ubj", "replicates.ubj"
 SETTINGS: dict[str, Any] = {
@@ -20,7 +21,16 @@ SETTINGS: dict[str, Any] = {
     "lambda": 5.0,
     "nthread": 1,
 }
-LOOSER: dict[str, Any] = {"eta": 0.24, "lambda": 1.0}
+SPANS = (
+    Span("max_depth", 1, 4, whole=True),
+    Span("eta", 0.02, 0.3, log=True),
+    Span("min_child_weight", 1.0, 30.0, log=True),
+    Span("lambda", 0.3, 100.0, log=True),
+    Span("colsample_bylevel", 0.05, 1.0, log=True),
+)
+"""Where a search looks; the rounds of each trial are chosen among `ROUNDS` as those of a fit are."""
+FIXED = {span.name: SETTINGS[span.name] for span in SPANS}
+_LOOSER_ETA, _LOOSER_LAMBDA = 3.0, 5.0
 """Of replicates: a fit held back as the estimate is would hide in its bias what it does not know.
 
 Replicates held back less make intervals that hold the truth more often (undersmoothing: Hall, Ann Stat 20 (1992) 675).
@@ -30,6 +40,20 @@ they hold it less often than they should (`models.seen_coverage`).
 ROUNDS = (15, 30, 60, 120)
 """Numbers of rounds that are tried."""
 _OFFERED = {"therapy": 10.0, "interaction": 3.0, "missing": 10.0}
+
+
+def looser(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a replicate."""
+    eta, held_back = settings["eta"] * _LOOSER_ETA, settings["lambda"] / _LOOSER_LAMBDA
+    return {**settings, "eta": min(eta, 1.0), "lambda": held_back}
+
+
+def settings_of(searched: Searched | None) -> dict[str, Any]:
+    """The settings of the estimate: the fixed ones, with what a search chose in their place."""
+    if searched is None:
+        return SETTINGS
+    whole = {span.name for span in SPANS if span.whole}
+    return {**SETTINGS, **{name: int(value) if name in whole else value for name, value in searched.chosen.items()}}
 
 
 def column_weights(design: Design) -> Floats:

@@ -32,11 +32,17 @@ def breslow(log_ratio: Floats, target: ProgressionTarget) -> tuple[Floats, Float
 
 def partial_log_likelihood(log_ratio: Floats, target: ProgressionTarget) -> float:
     """Cox's, with Breslow's form of ties; higher is better."""
+    return float(partial_terms(log_ratio, target).sum())
+
+
+def partial_terms(log_ratio: Floats, target: ProgressionTarget) -> Floats:
+    """The same of each event, (events,), the last event first."""
     order = np.argsort(-target.time_days, kind="stable")
     time, event, ordered = target.time_days[order], target.event[order], log_ratio[order]
     last = np.searchsorted(-time, -time, side="right") - 1
     at_risk = np.logaddexp.accumulate(ordered)[last]
-    return float((ordered - at_risk)[event].sum())
+    terms: Floats = (ordered - at_risk)[event]
+    return terms
 
 
 def slope_of(score: Floats, target: ProgressionTarget) -> float:

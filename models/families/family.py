@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,9 @@ from models.calibration import probability
 from models.families.columns import ColumnSpec, encode
 from models.families.design import DesignMatrix
 from models.families.recipe import Recipe
+from models.families.search import Searching
 from models.families.target import Target, Task
+from models.recalibration import recalibrated_hazard
 
 REPLICATES = 20
 Check = Callable[[], None]
@@ -142,6 +144,10 @@ class Fitted:
             return OutcomeScores(
                 calibration.apply(scores.log_odds), widened(spread, rows[:, -1], self.recipe.assurance)
             )
+        scores = ProgressionScores(
+            recalibrated_hazard(scores.cumulative_hazard, calibration),
+            recalibrated_hazard(scores.replicates, calibration),
+        )
         if not self.recipe.assurance.unexplained:
             return scores
         zero = np.zeros((scores.replicates.shape[0], rows.shape[0]))
@@ -210,3 +216,11 @@ class Family(Protocol):
         Raises:
             BadVersion: A structure is wrong.
         """
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """A family whose settings can be searched."""
+
+    def searched(self, searching: Searching) -> Family:
+        """The same family, its settings searched inside each fit, on its training patients alone."""

@@ -1,10 +1,12 @@
 """The fusion network as a family: radiomics, embedding, covariates and therapy in one torch ensemble."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from features.types import Floats
 from models.applicability import Cohort, describe_cohort
 from models.calibration import Calibration, choose_calibration
 from models.errors import BadCohort, BrokenFile
@@ -18,11 +20,15 @@ from models.families.preparation import Prepared, always_kept, keep, prepare
 from models.families.recipe import Architecture, Recipe
 from models.families.scans import needed_scans
 from models.families.screening import MOST_COLUMNS, pick, strengths
+from models.families.search import Searched, Searching, search
 from models.families.target import OutcomeTarget, ProgressionTarget, Target, Task
 from models.fusion.engine import FILE, FusionEngine, check_architecture, read_tensors
+from models.fusion.settings import SPANS, FusionSettings
+
+if TYPE_CHECKING:
+    from models.fusion.training import Trained
 
 MEMBERS = 10
-_HIDDEN = 8
 _MOST_OF_A_BRANCH = 24
 _FEWEST_OF_A_BRANCH = 6
 _PATIENTS_PER_COLUMN = 25
@@ -41,8 +47,13 @@ class Fusion:
     name = "fusion"
     files: tuple[str, ...] = (FILE,)
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, searching: Searching | None = None) -> None:
         self.task: Task = task
+        self._searching = searching
+
+    def searched(self, searching: Searching) -> "Fusion":
+        """The same family, its settings searched inside each fit."""
+        return Fusion(self.task, searching)
 
     def fit(
         self,
@@ -63,9 +74,16 @@ class Fusion:
             progression_of(target, self.name, late_entry=False)
         generator = np.random.default_rng(seed)
         prepared = _screened(prepare(table, target, columns), target)
-        architecture = _architecture(prepared, target)
         counts = np.array(list(draws(target, MEMBERS, generator)))
-        trained = train(architecture, prepared.X, target, counts, seed=seed, check=check)
+
+        def trained_by(settings: FusionSettings, *, judged_only: bool = False) -> "Trained":
+            of = _architecture(prepared, target, settings.hidden)
+            return train(
+                of, prepared.X, target, counts, seed=seed, check=check, settings=settings, judged_only=judged_only
+            )
+
+        settings, found = _searched(trained_by, self._searching, seed, check)
+        trained, architecture = trained_by(settings), _architecture(prepared, target, settings.hidden)
         design = Design(prepared.terms)
         time_days = days(target) if isinstance(target, ProgressionTarget) else ()
         calibration = _calibration(trained.held_out, target, generator)
@@ -83,12 +101,13 @@ class Fusion:
             architecture=architecture,
             method=_METHOD.format(
                 members=MEMBERS,
-                hidden=_HIDDEN,
+                hidden=settings.hidden,
                 columns=len(prepared.terms),
                 most=MOST_COLUMNS,
                 decay=trained.decay,
                 last=f", who also calibrate it ({calibration.kind})" if self.task == "outcome" else "",
             ),
+            search=found,
         )
         baseline = prepared.X.mean(axis=0).astype(np.float32)
         tensors = {**trained.weights, "baseline": baseline}
@@ -111,6 +130,31 @@ class Fusion:
         return Fitted.of(recipe, engine, cohort)
 
 
+def _searched(
+    trained_by: "Callable[..., Trained]", searching: Searching | None, seed: int, check: Check
+) -> tuple[FusionSettings, Searched | None]:
+    """Settings that were searched, judged by the patients that members had not drawn; the fixed ones for None."""
+    fixed = FusionSettings()
+    if searching is None:
+        return fixed, None
+    start = {
+        "hidden": fixed.hidden,
+        "rate": fixed.rate,
+        "left_out": fixed.left_out,
+        "decay": trained_by(fixed, judged_only=True).decay,
+    }
+
+    def loss(settings: Mapping[str, float]) -> Floats:
+        return trained_by(_settings(settings), judged_only=True).loss
+
+    found = search(SPANS, start, loss, searching, seed=seed, check=check)
+    return _settings(found.chosen), found
+
+
+def _settings(of: Mapping[str, float]) -> FusionSettings:
+    return FusionSettings(int(of["hidden"]), of["rate"], of["left_out"], of["decay"])
+
+
 def _screened(prepared: Prepared, target: Target) -> Prepared:
     """Clinical columns and the therapy, and the strongest of either image branch."""
     strength = strengths(prepared.X, target)
@@ -124,7 +168,7 @@ def _screened(prepared: Prepared, target: Target) -> Prepared:
     return keep(prepared, fixed + radiomic + deep)
 
 
-def _architecture(prepared: Prepared, target: Target) -> Architecture:
+def _architecture(prepared: Prepared, target: Target, hidden: int) -> Architecture:
     clinical, embedded = prepared.of_kind("clinical."), prepared.of_kind("embedding.")
     taken = {*clinical, *embedded, *prepared.therapy_terms()}
     breaks = _breaks(target) if isinstance(target, ProgressionTarget) else ()
@@ -134,7 +178,7 @@ def _architecture(prepared: Prepared, target: Target) -> Architecture:
         embedding=tuple(embedded),
         clinical=tuple(clinical),
         therapies=len(prepared.therapy_terms()),
-        hidden=_HIDDEN,
+        hidden=hidden,
         outputs=max(1, len(breaks)),
         breaks_days=breaks,
     )

@@ -17,6 +17,7 @@ from models.families.horizon import days
 from models.families.preparation import MOST_MEETING_THERAPY, Prepared, bearable_of_trees, meet_therapy, prepare, screen
 from models.families.recipe import Recipe
 from models.families.scans import needed_scans
+from models.families.search import Searched
 from models.families.target import ProgressionTarget, Target
 
 _MOST_SCREENED = 24
@@ -44,7 +45,14 @@ class HazardPlan:
         return sum(term.kind == "interaction" for term in self.design.terms)
 
     def fitted(
-        self, family: str, engine: Engine, generator: np.random.Generator, *, replicates: int, method: str
+        self,
+        family: str,
+        engine: Engine,
+        generator: np.random.Generator,
+        *,
+        replicates: int,
+        method: str,
+        search: Searched | None = None,
     ) -> Fitted:
         """The fit that an engine over this design makes."""
         prepared = self.prepared
@@ -61,6 +69,7 @@ class HazardPlan:
             centre=(0.0,) * (len(prepared.columns) + 1),
             architecture=None,
             method=method,
+            search=search,
         )
         return Fitted.centred(recipe, engine, describe_cohort(self.design, prepared.rows, generator), prepared.rows)
 

@@ -9,7 +9,9 @@ from models.families.columns import THERAPY, ColumnSpec
 from models.families.combat import Harmonisation
 from models.families.design import Design, Term
 from models.families.scans import scan_of
+from models.families.search import Searched
 from models.families.target import Task
+from models.recalibration import HazardCalibration
 
 MOST_REPLICATES = 1000
 
@@ -46,7 +48,7 @@ class Recipe:
     """What it can be asked about; none where it knows no therapy."""
     design: Design
     calibration: Calibration
-    """Of the log-odds; for progression of the log-hazard, around the average patient."""
+    """Of the log-odds; for progression of the log cumulative hazard at the horizon (`models.recalibration`)."""
     time_days: tuple[int, ...]
     """Where the survival curve is given, starting at 0; empty for an outcome."""
     replicates: int
@@ -61,6 +63,10 @@ class Recipe:
     """What held-out patients told of its errors (`models.assure`)."""
     harmonisation: Harmonisation | None = None
     """How features of each site are mapped before all else; None where they are taken as they come."""
+    search: Searched | None = None
+    """How its settings were found; None where they are the family's fixed ones."""
+    recalibration: HazardCalibration | None = None
+    """What held-out patients told of its hazards, by which they are recalibrated; None where they are not."""
 
     def __post_init__(self) -> None:
         for spec in self.columns:
@@ -81,6 +87,8 @@ class Recipe:
         curve = len(self.time_days) >= 2 and self.time_days[0] == 0 and rising
         if not (curve if self.task == "progression" else self.time_days == ()):
             raise BrokenFile("the recipe's days do not start at 0 and rise, or an outcome has days")
+        if self.recalibration is not None and self.task != "progression":
+            raise BrokenFile("the recipe recalibrates the hazard of an outcome")
         if self.task == "progression" and self.calibration.kind != "platt":
             raise BrokenFile("the recipe calibrates a time to progression by a curve of probabilities")
         promised = (self.assurance.sets, self.assurance.bounds)

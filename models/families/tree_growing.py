@@ -1,16 +1,19 @@
 """How trees of a progression are grown: the rounds, and the form of log t, that held-out patients bear out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import xgboost
 
 from features.types import Floats
-from models.families.accelerated import Accelerated, fit_accelerated, held_out_log_likelihood
-from models.families.boosting import LOOSER, ROUNDS, SETTINGS, margins
+from models.families.accelerated import Accelerated, fit_accelerated, held_out_terms
+from models.families.boosting import FIXED, ROUNDS, SETTINGS, SPANS, looser, margins, settings_of
 from models.families.bootstrap import folds
-from models.families.breslow import partial_log_likelihood
+from models.families.breslow import partial_terms
 from models.families.family import Check
+from models.families.search import Searched, Searching, search
 from models.families.target import ProgressionTarget
 from models.families.time_curves import CURVES, Curve
 
@@ -33,6 +36,8 @@ class Boosting:
     scale: float = 1.0
     base: float = 1.0
     """Of margin log(base): a middling time, days."""
+    settings: Mapping[str, Any] = field(default_factory=lambda: SETTINGS)
+    """Of the estimate; a replicate is held back less."""
 
     def fit(self, counts: Floats, rounds: int, draw: int = 0) -> xgboost.Booster:
         """A booster on the patients that count; a replicate where `draw` is."""
@@ -52,7 +57,7 @@ class Boosting:
             }
             matrix.set_float_info("label_lower_bound", time)
             matrix.set_float_info("label_upper_bound", np.where(event, time, np.inf))
-        chosen = {**SETTINGS, **settings, **(LOOSER if draw else {})}
+        chosen = {**(looser(self.settings) if draw else self.settings), **settings}
         return xgboost.train({**chosen, "base_score": self.base, "seed": self.seed + draw}, matrix, rounds)
 
 
@@ -76,27 +81,50 @@ def rounds_and_margins(training: Boosting, generator: np.random.Generator, check
     return ROUNDS[best], held_out[best]
 
 
+def searched(
+    training: Boosting, generator: np.random.Generator, searching: Searching | None, check: Check
+) -> tuple[Boosting, int, Floats, Searched | None]:
+    """The same with settings that were searched, its rounds and held-out margins; with the fixed ones for None."""
+    state = generator.bit_generator.state
+    found = None
+    if searching is not None:
+
+        def loss(settings: Mapping[str, float]) -> Floats:
+            generator.bit_generator.state = state  # the same folds for each
+            tried = replace(training, settings={**SETTINGS, **settings})
+            return -_terms(tried.curve, rounds_and_margins(tried, generator, check)[1], tried.target)
+
+        found = search(SPANS, FIXED, loss, searching, seed=training.seed, check=check)
+        training = replace(training, settings=settings_of(found))
+        generator.bit_generator.state = state
+    return (training, *rounds_and_margins(training, generator, check), found)
+
+
 def _likelihood(curve: Curve | None, margin: Floats, target: ProgressionTarget) -> float:
+    return float(_terms(curve, margin, target).sum())
+
+
+def _terms(curve: Curve | None, margin: Floats, target: ProgressionTarget) -> Floats:
+    """Log-likelihood of each event (Cox), or of each patient."""
     if curve is None:
-        return partial_log_likelihood(margin, target)
-    fit = line_of(curve, margin, target)
-    return held_out_log_likelihood(curve, fit, margin[:, None], target)
+        return partial_terms(margin, target)
+    return held_out_terms(curve, line_of(curve, margin, target), margin[:, None], target)
 
 
 def best_curve(
     X: Floats, target: ProgressionTarget, weights: Floats, seed: int, generator: np.random.Generator, check: Check
-) -> tuple[Boosting, int, Floats]:
-    """The form of log t whose held-out likelihood is largest, with its rounds and margins."""
+) -> Boosting:
+    """The form of log t whose held-out likelihood is largest, under the fixed settings."""
     found = []
     state = generator.bit_generator.state
     for curve in CURVES:
         generator.bit_generator.state = state  # the same folds for each
         alone = fit_accelerated(curve, np.zeros((target.event.size, 1)), target, np.ones(1))
         training = Boosting(X, target, weights, seed, curve, alone.scale, float(np.exp(alone.intercept)))
-        rounds, held_out = rounds_and_margins(training, generator, check)
-        found.append((_likelihood(curve, held_out, target), training, rounds, held_out))
-    _, training, rounds, held_out = max(found, key=lambda one: one[0])
-    return training, rounds, held_out
+        _, held_out = rounds_and_margins(training, generator, check)
+        found.append((_likelihood(curve, held_out, target), training))
+    generator.bit_generator.state = state
+    return max(found, key=lambda one: one[0])[1]
 
 
 def line_of(curve: Curve, margin: Floats, target: ProgressionTarget) -> Accelerated:

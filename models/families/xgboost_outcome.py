@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -10,35 +10,32 @@ import xgboost
 
 from features.types import Floats
 from models.applicability import Cohort, describe_cohort
-from models.calibration import Calibration, choose_calibration, probability
+from models.calibration import choose_calibration
 from models.errors import BadCohort, BrokenFile
 from models.families.boosting import (
-    LOOSER,
     MODEL,
     REPLICATE,
-    ROUNDS,
-    SETTINGS,
     booster_of,
     column_weights,
     margins,
     side_by_side,
     tree_shares,
 )
-from models.families.bootstrap import draws, folds
+from models.families.bootstrap import draws
 from models.families.columns import ColumnSpec
 from models.families.design import DesignMatrix
 from models.families.family import REPLICATES, Check, Fitted, OutcomeScores
+from models.families.outcome_growing import FOLDS, OutcomeBoosting, rounds_and_log_odds, searched
 from models.families.preparation import MOST_MEETING_THERAPY, bearable_of_trees, meet_therapy, prepare, screen
 from models.families.recipe import Recipe
 from models.families.scans import needed_scans
 from models.families.screening import MOST_COLUMNS
+from models.families.search import Searching
 from models.families.target import OutcomeTarget, Target, Task
 from models.trees import check_forest
 
-_FOLDS = 5
-_SETTINGS: dict[str, Any] = {"objective": "binary:logistic", **SETTINGS}
 _METHOD = (
-    "Gradient-boosted trees (XGBoost) of depth 2 on at most {most} columns, screened inside each fit, therapy "
+    "Gradient-boosted trees (XGBoost) of depth {depth} on at most {most} columns, screened inside each fit, therapy "
     "interactions among them; {rounds} rounds, chosen by {folds} inner folds, whose held-out log-odds calibrate the "
     "model ({calibration}, of Platt, beta and isotonic)."
 )
@@ -77,6 +74,13 @@ class XGBoostOutcome:
     task: Task = "outcome"
     files: tuple[str, ...] = (MODEL, REPLICATE)
 
+    def __init__(self, searching: Searching | None = None) -> None:
+        self._searching = searching
+
+    def searched(self, searching: Searching) -> "XGBoostOutcome":
+        """The same family, its settings searched inside each fit."""
+        return XGBoostOutcome(searching)
+
     def fit(
         self,
         table: pd.DataFrame,
@@ -93,8 +97,12 @@ class XGBoostOutcome:
         generator = np.random.default_rng(seed)
         prepared = screen(prepare(table, target, columns), target, bearable_of_trees(target.response.size))
         design = meet_therapy(prepared, target, MOST_MEETING_THERAPY)
-        training = _Training(DesignMatrix(design).apply(prepared.rows), target.response, column_weights(design), seed)
-        rounds, calibration = _rounds_and_calibration(training, target, generator, check)
+        training = OutcomeBoosting(
+            DesignMatrix(design).apply(prepared.rows), target.response, column_weights(design), seed
+        )
+        training, found = searched(training, target, generator, self._searching, check)
+        rounds, held_out = rounds_and_log_odds(training, target, generator, check)
+        calibration = choose_calibration(held_out, target.response, generator)
         base = float(target.response.mean())
         booster = training.fit(np.ones(target.response.size), rounds, base)
         spread = []
@@ -115,7 +123,14 @@ class XGBoostOutcome:
             needed_scans=needed_scans(prepared.columns, prepared.rows),
             centre=(0.0,) * (len(prepared.columns) + 1),
             architecture=None,
-            method=_METHOD.format(most=MOST_COLUMNS, rounds=rounds, folds=_FOLDS, calibration=calibration.kind),
+            method=_METHOD.format(
+                depth=training.settings["max_depth"],
+                most=MOST_COLUMNS,
+                rounds=rounds,
+                folds=FOLDS,
+                calibration=calibration.kind,
+            ),
+            search=found,
         )
         return Fitted.centred(recipe, engine, describe_cohort(design, prepared.rows, generator), prepared.rows)
 
@@ -132,49 +147,6 @@ class XGBoostOutcome:
             if spread.groups != recipe.replicates or spread.objective != "multi:softprob":
                 raise BrokenFile(f"{REPLICATE} has {spread.groups} outputs; wanted {recipe.replicates}")
         return Fitted.of(recipe, _loaded(files[MODEL], files.get(REPLICATE), width), cohort)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Training:
-    """What each booster of a fit shares."""
-
-    X: Floats
-    response: Floats
-    column_weights: Floats
-    seed: int
-
-    def fit(self, counts: Floats, rounds: int, base: float, draw: int = 0) -> xgboost.Booster:
-        """A booster on the patients that count, from the share `base` of responders; a replicate where `draw` is."""
-        drawn = counts > 0
-        matrix = xgboost.DMatrix(
-            self.X[drawn].astype(np.float32),
-            self.response[drawn],
-            weight=counts[drawn],
-            feature_weights=self.column_weights,
-            nthread=1,
-        )
-        settings = {**_SETTINGS, **(LOOSER if draw else {}), "base_score": base, "seed": self.seed + draw}
-        return xgboost.train(settings, matrix, rounds)
-
-
-def _rounds_and_calibration(
-    training: _Training, target: OutcomeTarget, generator: np.random.Generator, check: Check
-) -> tuple[int, Calibration]:
-    """The number of rounds of least held-out log-loss, and the calibration of the held-out log-odds there."""
-    fold = folds(target, _FOLDS, generator)
-    held_out = np.empty((len(ROUNDS), target.response.size))
-    for index in range(_FOLDS):
-        check()
-        seen, unseen = fold != index, fold == index
-        booster = training.fit(seen.astype(np.float64), ROUNDS[-1], float(target.response[seen].mean()))
-        for row, rounds in enumerate(ROUNDS):
-            held_out[row, unseen] = booster.inplace_predict(
-                training.X[unseen].astype(np.float32), predict_type="margin", iteration_range=(0, rounds)
-            )
-    chance = probability(held_out)
-    loss = -(target.response * np.log(chance) + (1 - target.response) * np.log(1 - chance)).mean(axis=1)
-    best = int(np.argmin(loss))
-    return ROUNDS[best], choose_calibration(held_out[best], target.response, generator)
 
 
 def _loaded(model: bytes, replicates: bytes | None, width: int) -> TreeEngine:

@@ -26,18 +26,19 @@ from models.families.family import REPLICATES, Check, Fitted
 from models.families.hazard_plan import plan_of_trees, progression_of
 from models.families.recipe import Recipe
 from models.families.screening import MOST_COLUMNS
+from models.families.search import Searching
 from models.families.target import ProgressionTarget, Target, Task
 from models.families.time_curves import Curve
-from models.families.tree_growing import FOLDS, Boosting, best_curve, line_of, rounds_and_margins
+from models.families.tree_growing import FOLDS, Boosting, best_curve, line_of, searched
 from models.families.tree_hazards import FILE, BaselineFile, Boosters, LogTimesFile, TreeHazards, TreeTimes
 from models.plain import from_plain, loads
 from models.trees import check_forest
 
 Objective = Literal["survival:cox", "survival:aft"]
 _METHOD = (
-    "Gradient-boosted trees (XGBoost, {objective}{curve}) of depth 2 on at most {most} columns, screened inside each "
-    "fit, therapy interactions among them; {rounds} rounds, chosen by {folds} inner folds, whose held-out margins give "
-    "{given}."
+    "Gradient-boosted trees (XGBoost, {objective}{curve}) of depth {depth} on at most {most} columns, screened inside "
+    "each fit, therapy interactions among them; {rounds} rounds, chosen by {folds} inner folds, whose held-out margins "
+    "give {given}."
 )
 
 
@@ -47,9 +48,14 @@ class XGBoostProgression:
     task: Task = "progression"
     files: tuple[str, ...] = (MODEL, REPLICATE, FILE)
 
-    def __init__(self, name: str, objective: Objective) -> None:
+    def __init__(self, name: str, objective: Objective, searching: Searching | None = None) -> None:
         self.name = name
         self._objective: Objective = objective
+        self._searching = searching
+
+    def searched(self, searching: Searching) -> "XGBoostProgression":
+        """The same family, its settings searched inside each fit."""
+        return XGBoostProgression(self.name, self._objective, searching)
 
     def fit(
         self,
@@ -67,10 +73,10 @@ class XGBoostProgression:
         planned = plan_of_trees(table, target, columns)
         weights = column_weights(planned.design)
         if self._objective == "survival:cox":
-            training = Boosting(planned.X, target, weights, seed)
-            rounds, held_out = rounds_and_margins(training, generator, check)
+            start = Boosting(planned.X, target, weights, seed)
         else:
-            training, rounds, held_out = best_curve(planned.X, target, weights, seed, generator, check)
+            start = best_curve(planned.X, target, weights, seed, generator, check)
+        training, rounds, held_out, found = searched(start, generator, self._searching, check)
         booster, spread, every = training.fit(np.ones(target.event.size), rounds), [], []
         for index, counts in enumerate(draws(target, replicates, generator)):
             check()
@@ -88,12 +94,13 @@ class XGBoostProgression:
         method = _METHOD.format(
             objective=self._objective,
             curve="" if training.curve is None else f", {training.curve}, the best of three forms",
+            depth=training.settings["max_depth"],
             most=MOST_COLUMNS,
             rounds=rounds,
             folds=FOLDS,
             given=said,
         )
-        return planned.fitted(self.name, engine, generator, replicates=replicates, method=method)
+        return planned.fitted(self.name, engine, generator, replicates=replicates, method=method, search=found)
 
     def load(self, recipe: Recipe, files: Mapping[str, bytes], cohort: Cohort) -> Fitted:
         """See `Family.load`."""

@@ -13,15 +13,14 @@ from features.types import Embeddings, Floats
 from models.families.recipe import Architecture
 from models.families.target import OutcomeTarget, ProgressionTarget, Target
 from models.fusion.network import branches, exposure, shapes
+from models.fusion.settings import FusionSettings
 
 DECAYS = (0.02, 0.1, 0.5, 2.5)
 """Strengths of decay that are tried; the patients that a member did not draw choose among them."""
 _STEPS = 250
-_RATE = 0.03
-_BRANCH_LEFT_OUT = 0.1
-"""How often a patient's image branch is hidden in training, so that neither carries all the weight."""
 _DECAY_OF = {"head.weight": 1.0, "therapy.weight": 1.0, "therapy.bias": 0.2, "time.weight": 3.0}
 _DECAY_OF_BRANCH = 0.3
+_FIXED = FusionSettings()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +31,8 @@ class Trained:
     decay: float
     held_out: Floats
     """Mean output for each patient by the members that had not drawn it, (n, outputs); NaN where all had."""
+    loss: Floats
+    """Negative log-likelihood of these, (n,); 0 where all had drawn the patient."""
 
 
 def train(
@@ -42,6 +43,8 @@ def train(
     *,
     seed: int,
     check: Callable[[], None],
+    settings: FusionSettings = _FIXED,
+    judged_only: bool = False,
 ) -> Trained:
     """Full-batch Adam on the weighted likelihood, all members and decays in one tensor.
 
@@ -52,25 +55,28 @@ def train(
         counts: How often each member drew each patient, (members, n).
         seed: Of the initial weights and of hidden branches.
         check: Called between steps.
+        settings: Whose width is the architecture's.
+        judged_only: Whether no more is wanted than how well members do on patients that they had not drawn; the weights
+            then are those without anchors, of no use but for that.
     """
+    rows = torch.tensor(X, dtype=torch.float32)
     with _one_thread():
-        return _train(architecture, X, target, counts, seed=seed, check=check)
+        return _train(_Training(architecture, rows, target, counts, check, settings), seed, judged_only=judged_only)
 
 
-def _train(
-    architecture: Architecture, X: Floats, target: Target, counts: Floats, *, seed: int, check: Callable[[], None]
-) -> Trained:
+def _train(training: "_Training", seed: int, *, judged_only: bool) -> Trained:
     """First without anchors, at every decay, to choose one; then with them at that decay, to stay.
 
     Members whose anchors do not cancel would blur what those say who had not drawn a patient: the choice would
     fall on too much decay, and calibration on too little slope.
     """
-    generator = torch.Generator().manual_seed(seed)
-    training = _Training(architecture, torch.tensor(X, dtype=torch.float32), target, counts, check)
-    plain = training.fit(DECAYS, generator, anchored=False)
-    decay, held_out = training.best(plain)
-    weights = training.fit((decay,), torch.Generator().manual_seed(seed), anchored=True)
-    return Trained({name: tensor.detach().numpy().copy() for name, tensor in weights.items()}, decay, held_out)
+    decays = DECAYS if training.settings.decay is None else (training.settings.decay,)
+    weights = training.fit(decays, torch.Generator().manual_seed(seed), anchored=False)
+    decay, held_out, loss = training.best(decays, weights)
+    if not judged_only:
+        weights = training.fit((decay,), torch.Generator().manual_seed(seed), anchored=True)
+    kept = {name: tensor.detach().numpy().copy() for name, tensor in weights.items()}
+    return Trained(kept, decay, held_out, loss)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +88,7 @@ class _Training:
     target: Target
     counts: Floats
     check: Callable[[], None]
+    settings: FusionSettings
 
     def fit(self, decays: Sequence[float], generator: torch.Generator, *, anchored: bool) -> dict[str, Tensor]:
         """Weights of all members at each decay, (decays x members, ...)."""
@@ -99,14 +106,14 @@ class _Training:
             anchors = _anchors(weights, decay, rows.shape[0], generator)
         with torch.no_grad():
             weights["bias"] += _start(self.target, architecture)
-        optimiser = torch.optim.Adam(weights.values(), lr=_RATE, fused=True)
+        optimiser = torch.optim.Adam(weights.values(), lr=self.settings.rate, fused=True)
         pulls = {name: 2 * decay * _decay_of(name) for name in weights if _decay_of(name)}
         for step in range(_STEPS):
             self.check()
             for group in optimiser.param_groups:
-                group["lr"] = _RATE * 0.5 * (1 + np.cos(np.pi * step / _STEPS))
+                group["lr"] = self.settings.rate * 0.5 * (1 + np.cos(np.pi * step / _STEPS))
             optimiser.zero_grad()
-            outputs = outputs_of(architecture, weights, _hide(rows, architecture, generator))
+            outputs = outputs_of(architecture, weights, _hide(rows, architecture, self.settings.left_out, generator))
             loss_of(outputs).backward(weight)  # type: ignore[no-untyped-call]
             with torch.no_grad():  # decay's own slope, which autograd would take longer to find
                 for name, pull in pulls.items():
@@ -114,20 +121,25 @@ class _Training:
             optimiser.step()
         return weights
 
-    def best(self, weights: Mapping[str, Tensor]) -> tuple[float, Floats]:
-        """Of the decays, the one whose members best predict the patients that they had not drawn, and what they say."""
+    def best(self, decays: Sequence[float], weights: Mapping[str, Tensor]) -> tuple[float, Floats, Floats]:
+        """Of the decays, the one whose members best predict the patients that they had not drawn.
+
+        Returns:
+            It, what they say, and the loss of that, (n,).
+        """
         with torch.no_grad():
             outputs = outputs_of(self.architecture, weights, self.rows)
         n, outs = outputs.shape[1], outputs.shape[2]
         unseen = self.counts == 0
         times = unseen.sum(axis=0)
-        each = outputs.reshape(len(DECAYS), self.architecture.members, n, outs).double().numpy()
+        each = outputs.reshape(len(decays), self.architecture.members, n, outs).double().numpy()
         total = (each * unseen[None, :, :, None]).sum(axis=1)
         held_out = np.where(times[None, :, None] > 0, total / np.maximum(times, 1)[None, :, None], np.nan)
         with torch.no_grad():
             loss = _loss(self.target, self.architecture)(torch.tensor(np.nan_to_num(held_out), dtype=torch.float32))
-        best = int(np.argmin((loss.double().numpy() * (times > 0)).sum(axis=1)))
-        return DECAYS[best], held_out[best]
+        told = loss.double().numpy() * (times > 0)
+        best = int(np.argmin(told.sum(axis=1)))
+        return decays[best], held_out[best], told[best]
 
 
 def outputs_of(architecture: Architecture, weights: Mapping[str, Tensor], rows: Tensor) -> Tensor:
@@ -228,12 +240,12 @@ def _start(target: Target, architecture: Architecture) -> Tensor:
     return torch.tensor(np.log(rate), dtype=torch.float32)
 
 
-def _hide(rows: Tensor, architecture: Architecture, generator: torch.Generator) -> Tensor:
+def _hide(rows: Tensor, architecture: Architecture, share: float, generator: torch.Generator) -> Tensor:
     """The rows with an image branch hidden here and there, at 0, which is the average patient."""
     shown = torch.ones_like(rows)
     for name, columns in branches(architecture).items():
         if name != "clinical":
-            hidden = torch.rand(rows.shape[0], generator=generator) < _BRANCH_LEFT_OUT
+            hidden = torch.rand(rows.shape[0], generator=generator) < share
             shown[:, list(columns)] = (~hidden).float()[:, None]
     return rows * shown
 
