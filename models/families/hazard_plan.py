@@ -62,7 +62,9 @@ class HazardPlan:
             architecture=None,
             method=method,
         )
-        return Fitted.centred(recipe, engine, describe_cohort(self.design, prepared.rows, generator), prepared.rows)
+        return Fitted.centred(
+            recipe, engine, describe_cohort(self.design, prepared.columns, prepared.rows, generator), prepared.rows
+        )
 
 
 def progression_of(target: Target, family: str, *, late_entry: bool) -> ProgressionTarget:

@@ -117,7 +117,9 @@ class XGBoostOutcome:
             architecture=None,
             method=_METHOD.format(most=MOST_COLUMNS, rounds=rounds, folds=_FOLDS, calibration=calibration.kind),
         )
-        return Fitted.centred(recipe, engine, describe_cohort(design, prepared.rows, generator), prepared.rows)
+        return Fitted.centred(
+            recipe, engine, describe_cohort(design, prepared.columns, prepared.rows, generator), prepared.rows
+        )
 
     def load(self, recipe: Recipe, files: Mapping[str, bytes], cohort: Cohort) -> Fitted:
         """See `Family.load`."""
