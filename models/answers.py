@@ -126,6 +126,10 @@ class Applicability:
     """Share of training patients nearer to the cohort's centre, 0 to 1."""
     outside_range: tuple[str, ...]
     imputed: tuple[str, ...]
+    embedding_percentile: float | None = None
+    """The same share over the image embedding alone; None where the version, or the case, has none."""
+    feature_percentile: float | None = None
+    """Over all other number columns; None for a model without an image embedding."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from models.answers import Applicability
 from models.errors import BrokenFile
 from models.families.columns import ColumnSpec
 from models.families.design import MARGIN, Design, DesignMatrix
-from models.plain import dumps, from_plain, loads
+from models.mahalanobis import Spread, quantiles_of, reaches, squares, strangeness
+from models.parts import PartDistances, Parts, describe_parts
+from models.plain import dumps, from_plain, loads, to_plain
 
 FILE = "applicability.json"
 _OUTSIDE_FROM = 0.99
 """Further from the centre than this share of training patients is outside."""
 _FOLDS = 10
-_QUANTILES = 201
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Cohort:
     """Quantiles, evenly spaced from 0 to 1, of training patients' own distances, each from the others' centre."""
     most_outside: int
     """With more columns than this out of range, by more than the margin, a patient is outside."""
+    parts: Parts | None = None
+    """The same by part; None where the model takes no image embedding, and of versions from before there were any."""
 
     def __post_init__(self) -> None:
         size = len(self.centre)
@@ -53,36 +56,45 @@ class CohortDistance:
         self._distances = np.array(cohort.distances)
         self._most_outside = cohort.most_outside
         self._columns = tuple(columns)
+        numbers = self._matrix.number_columns()
+        self._parts = None if cohort.parts is None else PartDistances(cohort.parts, columns, numbers)
         self._lower = _bounds([spec.training_lower for spec in columns], -np.inf)
         self._upper = _bounds([spec.training_upper for spec in columns], np.inf)
 
     def judge(self, row: Floats) -> Applicability:
         """The verdict on one encoded row, (columns + 1,); NaN where a value was imputed."""
-        offset = self._matrix.standardised(row[None, :])[0] - self._centre
+        standardised = self._matrix.standardised(row[None, :])[0]
+        offset = standardised - self._centre
         distance = float(np.sqrt(max(0.0, offset @ self._precision @ offset)))
         percentile = float(np.interp(distance, self._distances, np.linspace(0.0, 1.0, self._distances.size)))
         values = row[:-1]
+        embedding = feature = None
+        far = percentile > _OUTSIDE_FROM
+        if self._parts is not None:
+            whole = float(strangeness(np.array([distance]), self._distances)[0])
+            told = self._parts.judge(standardised, values, whole)
+            embedding, feature, far = told.embedding_percentile, told.feature_percentile, told.outside
         margin = MARGIN * (self._upper - self._lower)
         beyond = np.count_nonzero((values < self._lower - margin) | (values > self._upper + margin))
-        outside = percentile > _OUTSIDE_FROM or beyond > self._most_outside
         beyond_range = (values < self._lower) | (values > self._upper)
         return Applicability(
-            status="outside" if outside else "inside",
+            status="outside" if far or beyond > self._most_outside else "inside",
             distance_percentile=percentile,
             outside_range=tuple(self._columns[index].name for index in np.flatnonzero(beyond_range)),
             imputed=tuple(self._columns[index].name for index in np.flatnonzero(np.isnan(values))),
+            embedding_percentile=embedding,
+            feature_percentile=feature,
         )
 
     def ranked(self, rows: Floats) -> Floats:
         """How far each of many encoded rows lies, (n,): its percentile, above 1 for those beyond all of the cohort."""
         offset = self._matrix.standardised(rows) - self._centre
-        distance = np.sqrt(np.maximum(0.0, ((offset @ self._precision) * offset).sum(axis=1)))
-        percentile = np.interp(distance, self._distances, np.linspace(0.0, 1.0, self._distances.size))
-        result: Floats = percentile + np.maximum(0.0, distance / max(float(self._distances[-1]), 1e-12) - 1.0)
-        return result
+        return reaches(np.sqrt(squares(offset, self._precision)), self._distances)
 
 
-def describe_cohort(design: Design, rows: Floats, generator: np.random.Generator) -> Cohort:
+def describe_cohort(
+    design: Design, columns: Sequence[ColumnSpec], rows: Floats, generator: np.random.Generator
+) -> Cohort:
     """The training cohort as seen by a model's number terms.
 
     Each patient's distance is taken from the centre and spread of the other folds: distances of
@@ -90,49 +102,42 @@ def describe_cohort(design: Design, rows: Floats, generator: np.random.Generator
 
     Args:
         design: Of the model.
+        columns: Raw ones, of the model.
         rows: Encoded training rows, (n, columns + 1).
         generator: Draws the folds.
     """
-    X = DesignMatrix(design).standardised(rows)
+    matrix = DesignMatrix(design)
+    X = matrix.standardised(rows)
     fold = generator.permutation(np.arange(X.shape[0]) % _FOLDS)
     distances = np.empty(X.shape[0])
     for held_out in range(_FOLDS):
-        centre, precision = _centre_and_precision(X[fold != held_out])
-        offset = X[fold == held_out] - centre
-        distances[fold == held_out] = np.sqrt(np.einsum("ni,ij,nj->n", offset, precision, offset).clip(0))
-    centre, precision = _centre_and_precision(X)
+        others = Spread.of(X[fold != held_out])
+        offset = X[fold == held_out] - others.centre
+        distances[fold == held_out] = np.sqrt(np.einsum("ni,ij,nj->n", offset, others.precision, offset).clip(0))
+    spread = Spread.of(X)
     return Cohort(
-        centre=tuple(centre.tolist()),
-        precision=tuple(tuple(row) for row in precision.tolist()),
-        distances=tuple(np.quantile(distances, np.linspace(0.0, 1.0, _QUANTILES)).tolist()),
+        centre=tuple(spread.centre.tolist()),
+        precision=tuple(tuple(row) for row in spread.precision.tolist()),
+        distances=tuple(quantiles_of(distances).tolist()),
         most_outside=max(2, X.shape[1] // 10),
+        parts=describe_parts(columns, matrix.number_columns(), X, rows, distances),
     )
 
 
 def write_cohort(cohort: Cohort) -> bytes:
-    """The file's content."""
-    return dumps(cohort)
+    """The file's content; without parts it is what it was before there were any."""
+    plain = to_plain(cohort)
+    if cohort.parts is None and isinstance(plain, dict):
+        del plain["parts"]
+    return dumps(plain)
 
 
 def read_cohort(content: bytes) -> Cohort:
     """From the file's content; BrokenFile when it is not what `write_cohort` writes."""
-    return from_plain(Cohort, loads(content, place=FILE), place=FILE)
-
-
-def _centre_and_precision(X: Floats) -> tuple[Floats, Floats]:
-    """Mean, and the inverse of Ledoit and Wolf's shrunk covariance (J Multivar Anal 88 (2004) 365)."""
-    n, width = X.shape
-    centre = X.mean(axis=0)
-    if width == 0:
-        return centre, np.zeros((0, 0))
-    centred = X - centre
-    sample = centred.T @ centred / n
-    mean_variance = float(np.trace(sample)) / width
-    spread = float(((sample - mean_variance * np.eye(width)) ** 2).sum()) / width
-    noise = (float(((centred**2).sum(axis=1) ** 2).sum()) / n - float((sample**2).sum())) / (n * width)
-    shrinkage = min(1.0, max(noise, 0.0) / spread) if spread > 0 else 1.0
-    shrunk = (1 - shrinkage) * sample + (shrinkage * mean_variance + 1e-9) * np.eye(width)
-    return centre, np.linalg.inv(shrunk)
+    plain = loads(content, place=FILE)
+    if isinstance(plain, dict):
+        plain.setdefault("parts", None)
+    return from_plain(Cohort, plain, place=FILE)
 
 
 def _bounds(values: Sequence[float | None], otherwise: float) -> Floats:

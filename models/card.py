@@ -248,7 +248,8 @@ def _limits(report: TrainingReport) -> str:
     limits = [
         "Judged on held-out patients of its own cohort; other hospitals, scanners and segmentations were not tried.",
         coverage_in_words(report.task, report.family),
-        "A case far from the training cohort is marked in the answer, and the answer is then not to be relied on.",
+        f"A case far from the training cohort is marked in the answer{_parts(report.columns)}, and the answer is then "
+        "not to be relied on.",
     ]
     limits += [
         f"A case without {scans_in_words(scans)} is refused: no patient it learned from lacked it."
@@ -263,6 +264,13 @@ def _limits(report: TrainingReport) -> str:
     if report.facts.evidence != "randomised" and report.therapies:
         limits.append("Therapies were not given by chance; a difference between them is no proof of an effect.")
     return "\n".join(f"- {limit}" for limit in limits)
+
+
+def _parts(columns: Iterable[ColumnSpec]) -> str:
+    """By which distances, where there are several."""
+    if not any(spec.name.startswith("embedding.") for spec in columns):
+        return ""
+    return " (by all number columns, by the image embedding alone, or by all others alone)"
 
 
 def _columns(columns: Sequence[ColumnSpec]) -> str:

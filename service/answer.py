@@ -183,4 +183,6 @@ def _applicability(applicability: Applicability) -> prediction_pb2.Applicability
         distance_percentile=applicability.distance_percentile,
         outside_range=applicability.outside_range,
         imputed=applicability.imputed,
+        embedding_percentile=applicability.embedding_percentile,
+        feature_percentile=applicability.feature_percentile,
     )

@@ -112,7 +112,9 @@ class Fusion:
         baseline = prepared.X.mean(axis=0).astype(np.float32)
         tensors = {**trained.weights, "baseline": baseline}
         engine = FusionEngine(architecture, tensors, time_days, spread=recipe.replicates > 0)
-        return Fitted.centred(recipe, engine, describe_cohort(design, prepared.rows, generator), prepared.rows)
+        return Fitted.centred(
+            recipe, engine, describe_cohort(design, prepared.columns, prepared.rows, generator), prepared.rows
+        )
 
     def load(self, recipe: Recipe, files: Mapping[str, bytes], cohort: Cohort) -> Fitted:
         """See `Family.load`."""

@@ -71,7 +71,9 @@ class HazardPlan:
             method=method,
             search=search,
         )
-        return Fitted.centred(recipe, engine, describe_cohort(self.design, prepared.rows, generator), prepared.rows)
+        return Fitted.centred(
+            recipe, engine, describe_cohort(self.design, prepared.columns, prepared.rows, generator), prepared.rows
+        )
 
 
 def progression_of(target: Target, family: str, *, late_entry: bool) -> ProgressionTarget:

@@ -95,7 +95,7 @@ class OrdinalOutcome:
                 responses=" or ".join(names[content.first_response :]),
             ),
         )
-        cohort = describe_cohort(design, prepared.rows, generator)
+        cohort = describe_cohort(design, prepared.columns, prepared.rows, generator)
         return Fitted.centred(recipe, OrdinalEngine(content), cohort, prepared.rows)
 
     def load(self, recipe: Recipe, files: Mapping[str, bytes], cohort: Cohort) -> Fitted:

@@ -132,7 +132,9 @@ class XGBoostOutcome:
             ),
             search=found,
         )
-        return Fitted.centred(recipe, engine, describe_cohort(design, prepared.rows, generator), prepared.rows)
+        return Fitted.centred(
+            recipe, engine, describe_cohort(design, prepared.columns, prepared.rows, generator), prepared.rows
+        )
 
     def load(self, recipe: Recipe, files: Mapping[str, bytes], cohort: Cohort) -> Fitted:
         """See `Family.load`."""

@@ -43,13 +43,23 @@ def applicability_words(lines: Sequence[Line]) -> list[str]:
 
 
 def _verdict(applicability: prediction_pb2.Applicability) -> tuple[str, str]:
-    share = f" {applicability.distance_percentile * 100:.0f} %"
+    share = f" {applicability.distance_percentile * 100:.0f} %{_by_part(applicability)}"
     of_share = "share of each model's patients that lie nearer to their centre"
     if applicability.status == prediction_pb2.APPLICABILITY_STATUS_INSIDE:
         return f"yes; {of_share}", share
     if applicability.status == prediction_pb2.APPLICABILITY_STATUS_OUTSIDE:
         return f"NO, the prediction is an extrapolation; {of_share}", share
     return "not known, for the model brings no means to tell", ""
+
+
+def _by_part(applicability: prediction_pb2.Applicability) -> str:
+    """The same share by part of the columns, where the model tells of parts."""
+    parts = []
+    if applicability.HasField("embedding_percentile"):
+        parts.append(f"image embedding {applicability.embedding_percentile * 100:.0f} %")
+    if applicability.HasField("feature_percentile"):
+        parts.append(f"all else {applicability.feature_percentile * 100:.0f} %")
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def warning_words(lines: Sequence[Line], warnings: Iterable[prediction_pb2.Warning]) -> list[str]:

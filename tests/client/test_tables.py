@@ -148,6 +148,16 @@ def test_reasons_warnings_applicability_and_versions_are_told() -> None:
     assert DISCLAIMER in text
 
 
+def test_likeness_is_told_by_part_where_the_model_tells_it() -> None:
+    answer = comparison()
+    for option in answer.options:
+        told = option.predictions[0].applicability
+        told.embedding_percentile, told.feature_percentile = 1.0, 0.4
+    text = page(show_comparison, answer)
+    assert "outcome-xgboost 97 % (image embedding 100 %, all else 40 %)" in words_of(text)
+    assert "progression-cox 0 % (" not in text
+
+
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_no_word_or_figure_is_broken_where_the_page_is_wide_enough(width: int) -> None:
     answer = comparison()

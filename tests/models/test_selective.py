@@ -93,7 +93,7 @@ def test_ranks_are_those_of_the_distance_that_an_answer_tells() -> None:
         for spec in COLUMNS
     ]  # fmt: skip
     design = Design(main_terms(columns, (), rows))
-    distance = CohortDistance(describe_cohort(design, rows, np.random.default_rng(0)), design, columns)
+    distance = CohortDistance(describe_cohort(design, columns, rows, np.random.default_rng(0)), design, columns)
     one_by_one = np.array([distance.judge(row).distance_percentile for row in rows])
     ranked = distance.ranked(rows)
     assert np.minimum(ranked, 1.0) == pytest.approx(one_by_one)

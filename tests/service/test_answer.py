@@ -99,6 +99,15 @@ def test_applicability_comes_over(model: Model, status: str) -> None:
     )
 
 
+def test_percentiles_by_part_come_over_and_are_absent_where_there_are_none(model: Model) -> None:
+    judged = Applicability("inside", 0.25, (), (), embedding_percentile=0.0, feature_percentile=0.5)
+    message = prediction_of(model, replace(PREDICTION, applicability=judged)).applicability
+    assert message.HasField("embedding_percentile") and message.embedding_percentile == 0.0
+    assert message.feature_percentile == 0.5
+    message = prediction_of(model, PREDICTION).applicability
+    assert not message.HasField("embedding_percentile") and not message.HasField("feature_percentile")
+
+
 def compared(*effects: Effect) -> Difference:
     overlap = Overlap(
         "weak" if effects else "refused", (Reason("NO_OVERLAP", "apart"),), 40, 60, 35.0, 50.0, 0.1, 0.9, ()

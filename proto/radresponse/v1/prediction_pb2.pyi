@@ -303,16 +303,20 @@ class ContributionGroup(_message.Message):
     def __init__(self, group: _Optional[str] = ..., contribution: _Optional[float] = ...) -> None: ...
 
 class Applicability(_message.Message):
-    __slots__ = ("status", "distance_percentile", "outside_range", "imputed")
+    __slots__ = ("status", "distance_percentile", "outside_range", "imputed", "embedding_percentile", "feature_percentile")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     DISTANCE_PERCENTILE_FIELD_NUMBER: _ClassVar[int]
     OUTSIDE_RANGE_FIELD_NUMBER: _ClassVar[int]
     IMPUTED_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDING_PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_PERCENTILE_FIELD_NUMBER: _ClassVar[int]
     status: ApplicabilityStatus
     distance_percentile: float
     outside_range: _containers.RepeatedScalarFieldContainer[str]
     imputed: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, status: _Optional[_Union[ApplicabilityStatus, str]] = ..., distance_percentile: _Optional[float] = ..., outside_range: _Optional[_Iterable[str]] = ..., imputed: _Optional[_Iterable[str]] = ...) -> None: ...
+    embedding_percentile: float
+    feature_percentile: float
+    def __init__(self, status: _Optional[_Union[ApplicabilityStatus, str]] = ..., distance_percentile: _Optional[float] = ..., outside_range: _Optional[_Iterable[str]] = ..., imputed: _Optional[_Iterable[str]] = ..., embedding_percentile: _Optional[float] = ..., feature_percentile: _Optional[float] = ...) -> None: ...
 
 class Warning(_message.Message):
     __slots__ = ("reason", "message")
