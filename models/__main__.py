@@ -3,10 +3,11 @@
 import argparse
 import os
 import sys
+from pkgutil import resolve_name
 from typing import NoReturn
 
 from features.errors import FeatureError
-from models.commands import cohort, encoder, evaluate, history, registered, release, shadow, simulate, stability, train
+from models.arguments import cohort, encoder, evaluate, history, registered, release, shadow, simulate, stability, train
 from models.errors import AdmissionRefused, ImplausibleScore, Leak, ModelError, RegistryUnavailable
 
 
@@ -23,13 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         0 when done, 2 for bad input or a registry that does not answer, 3 when a gate refused.
     """
-    parser = _Parser(prog="python -m models", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
-    for command in (simulate, train, evaluate, registered, release, history, shadow, encoder, cohort, stability):
-        command.add_to(commands)
+    parser = commands_of()
     chosen = parser.parse_args(arguments)
     try:
-        chosen.run(chosen)
+        # Imported only now: engines take seconds, and words are understood or refused at once.
+        resolve_name(f"models.commands.{chosen.run}")(chosen)
     except (Leak, ImplausibleScore, AdmissionRefused) as error:
         print(f"{parser.prog}: refused: {error}", file=sys.stderr)
         return 3
@@ -43,6 +42,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{parser.prog}: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 2
     return 0
+
+
+def commands_of() -> argparse.ArgumentParser:
+    """Every command; its `run` names a function below `models.commands`."""
+    parser = _Parser(prog="python -m models", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
+    for command in (simulate, train, evaluate, registered, release, history, shadow, encoder, cohort, stability):
+        command.add_to(commands)
+    return parser
 
 
 def _why(error: Exception) -> str:

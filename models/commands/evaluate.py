@@ -1,21 +1,13 @@
-"""`evaluate`: the honest report of a table of features that were extracted elsewhere.
-
-CSV or Parquet, one row a patient, any headers. Leaks are refused (exit 3, with the column or the fold). Families are
-chosen by nested folds; baselines, plain models and shuffled columns stand beside them on the same folds.
-"""
+"""`evaluate`: the report of a table, printed for people or as JSON."""
 
 import argparse
 import sys
-from pathlib import Path
 
 from models.commands.comparisons import print_comparisons
-from models.commands.learning import add_learning_to
-from models.commands.stability import add_agreements_to, check_of
-from models.commands.tables import add_harmonisation_to, add_table_to, names, request_of, times
-from models.commands.train import by_task, fold_count
+from models.commands.stability import check_of
+from models.commands.tables import request_of
 from models.evaluate import Evaluating, evaluate
 from models.evaluation_report import EvaluationReport
-from models.families.all import FAMILIES, TRIED
 from models.figures import ERROR, FEWEST_IN_A_SUBGROUP, GAIN, LEADING, reading, title
 from models.plain import dumps
 from models.redundancy import in_words
@@ -24,37 +16,6 @@ from models.show import print_table
 from models.stability.stable import in_words as stability_in_words
 
 _MOST_DROPPED = 10
-
-
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the command."""
-    parser = commands.add_parser(
-        "evaluate",
-        help="the honest report of a table",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--table", type=Path, required=True, metavar="FILE", help="CSV or Parquet, one row a patient")
-    add_table_to(parser)
-    add_harmonisation_to(parser)
-    add_agreements_to(parser)
-    parser.add_argument("--reference", metavar="VALUE", help="the therapy that the others are compared against")
-    parser.add_argument(
-        "--horizon", type=times, default=(), metavar="TIME,...", help="until when therapies are compared"
-    )
-    parser.add_argument("--folds", type=fold_count, default=5, metavar="K", help="outer folds (default 5)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same report (default 0)")
-    parser.add_argument(
-        "--families",
-        type=names,
-        default=(),
-        metavar="NAME,...",
-        help=f"which may be chosen ({by_task(FAMILIES)}; default {by_task(TRIED)})",
-    )
-    add_learning_to(parser)
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes that fit (default 2)")
-    parser.add_argument("--json", action="store_true", help="the whole report as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(chosen: argparse.Namespace) -> None:

@@ -6,25 +6,10 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from models.commands.names import model_name
-from models.commands.train import add_registry_to
 from models.errors import ModelNotFound
-from models.load import load_model
 from models.registry import RegisteredVersion, Registry
 from models.registry.encoders import FILE, TAG
 from models.show import print_card, print_models
-
-
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares both commands."""
-    listing = commands.add_parser("list", help="list registered models", description="Lists registered models.")
-    add_registry_to(listing)
-    listing.set_defaults(run=run_list)
-    showing = commands.add_parser("show", help="print a model's card", description="Prints a model's card.")
-    showing.add_argument("name", type=model_name, metavar="NAME", help="the registered name")
-    showing.add_argument("--version", metavar="V", help="default: the alias champion, else the newest")
-    add_registry_to(showing)
-    showing.set_defaults(run=run_show)
 
 
 def run_list(chosen: argparse.Namespace) -> None:
@@ -34,6 +19,8 @@ def run_list(chosen: argparse.Namespace) -> None:
 
 def run_show(chosen: argparse.Namespace) -> None:
     """Fetches a version, checks it as the service does, and prints its card; of an encoder, what it declares."""
+    from models.load import load_model  # noqa: PLC0415 - engines, which a list does not need
+
     registry = Registry(chosen.registry, data_folder=chosen.data)
     versions = registry.versions(chosen.name)
     wanted = _version(versions, chosen.name, chosen.version)

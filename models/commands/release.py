@@ -4,12 +4,9 @@ import argparse
 import getpass
 import re
 import sys
-from pathlib import Path
 
 from models.admission.admit import Admission, admit, promote, retire, roll_back
 from models.admission.report import refusals
-from models.commands.names import model_name
-from models.commands.train import add_registry_to
 from models.errors import AdmissionRefused, BadStore, ModelNotFound
 from models.plain import dumps
 from models.registry import Registry
@@ -18,82 +15,6 @@ from models.releases.keys import PRIVATE, PUBLIC
 from models.releases.place import folder_of
 
 _URI = re.compile(r"models:/(?P<name>[A-Za-z][A-Za-z0-9_.-]{0,127})(/(?P<version>[0-9]{1,12}|latest)|@(?P<alias>\S+))")
-
-
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the commands."""
-    keys = commands.add_parser("keys", help="make the keys of one who admits", description="Makes an Ed25519 pair.")
-    keys.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for release.key and release.pub")
-    keys.set_defaults(run=run_keys)
-    admitting = commands.add_parser(
-        "admit",
-        help="check a version and release it to the service",
-        description="Holds a version to every gate and, where all let it pass, signs its release. Exit 3: refused.",
-    )
-    admitting.add_argument("uri", metavar="models:/NAME/VERSION", help="a version, `latest`, or models:/NAME@ALIAS")
-    admitting.add_argument("--alias", type=model_name, help="moved to the version once admitted, e.g. champion")
-    admitting.add_argument("--evaluate", type=Path, metavar="TABLE", help="held-out patients, CSV or Parquet")
-    admitting.add_argument(
-        "--policy", choices=("clinical", "research"), default="clinical", help="research admits without a table"
-    )
-    admitting.add_argument("--json", action="store_true", help="the report as JSON")
-    _add_private_key_to(admitting)
-    _add_store_to(admitting)
-    admitting.set_defaults(run=run_admit)
-    promoting = commands.add_parser(
-        "promote", help="let an admitted version serve", description="Moves an alias to an admitted version."
-    )
-    promoting.add_argument("name", type=model_name, metavar="NAME")
-    promoting.add_argument("version", metavar="VERSION")
-    _add_move_to(promoting)
-    promoting.set_defaults(run=run_promote)
-    back = commands.add_parser(
-        "rollback", help="let the version before serve again", description="Moves an alias back, at once."
-    )
-    back.add_argument("name", type=model_name, metavar="NAME")
-    _add_move_to(back)
-    back.set_defaults(run=run_rollback)
-    retiring = commands.add_parser(
-        "retire",
-        help="let a version never serve again",
-        description="Ends a version's release and takes its aliases away; only another admission lets it serve again.",
-    )
-    retiring.add_argument("name", type=model_name, metavar="NAME")
-    retiring.add_argument("version", metavar="VERSION")
-    retiring.add_argument("--why", default="", metavar="TEXT", help="for the history; nothing of a patient")
-    _add_private_key_to(retiring)
-    _add_store_to(retiring)
-    retiring.set_defaults(run=run_retire)
-
-
-def _add_move_to(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--alias", type=model_name, default="champion", help="default champion")
-    parser.add_argument(
-        "--public-key",
-        type=Path,
-        metavar="FILE",
-        help=f"whose releases count (default {PUBLIC} beside the embedded registry, or in the data folder)",
-    )
-    _add_store_to(parser)
-
-
-def _add_private_key_to(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--key",
-        type=Path,
-        metavar="FILE",
-        help=f"private key (default {PRIVATE} beside the embedded registry, or in the data folder)",
-    )
-
-
-def _add_store_to(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--releases",
-        metavar="URI",
-        help="the store of releases (default releases.db beside the embedded registry, or in the data folder)",
-    )
-    parser.add_argument("--by", default="", metavar="NAME", help="who does it (default: this user)")
-    add_registry_to(parser)
 
 
 def run_keys(chosen: argparse.Namespace) -> None:

@@ -6,8 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from models.commands.names import model_name_or_none
-from models.commands.train import add_registry_to
 from models.database import sqlite_uri
 from models.errors import ModelError
 from models.live import Live
@@ -24,24 +22,6 @@ _WORDS = {
     "other_side_of_half": "on another side of a half, share",
     "rank_correlation": "rank correlation",
 }
-
-
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the command."""
-    parser = commands.add_parser(
-        "shadow-report",
-        help="a challenger's answers in shadow beside the champion's",
-        description="Agreement, drift and performance of challengers that answered in shadow, 95 % intervals.",
-    )
-    parser.add_argument(
-        "name", nargs="?", default="", type=model_name_or_none, metavar="NAME", help="of one model; else of all"
-    )
-    parser.add_argument(
-        "--monitoring", metavar="URI", help="the service's store (default monitoring.db in the data folder)"
-    )
-    parser.add_argument("--json", action="store_true", help="a JSON object for each therapy, and for each version")
-    add_registry_to(parser)
-    parser.set_defaults(run=run)
 
 
 def run(chosen: argparse.Namespace) -> None:

@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.errors import BadCohort, BrokenFile
-from models.families.columns import ColumnSpec
+
+if TYPE_CHECKING:
+    from models.families.columns import ColumnSpec
 
 LEAST = 0.75
 """The lower limit of a feature that is kept: good agreement or better, by Koo and Li, J Chiropr Med 15 (2016) 155.
@@ -94,7 +97,7 @@ class Stability:
         return tuple(sorted((one for one in self.kept if one.feature in wanted), key=lambda one: one.lower or 0.0))
 
 
-def judged(columns: Sequence[ColumnSpec]) -> list[str]:
+def judged(columns: Sequence["ColumnSpec"]) -> list[str]:
     """Columns that are measured in images; of the others nothing is asked."""
     return [spec.name for spec in columns if spec.kind == "number" and not spec.name.startswith("clinical.")]
 
