@@ -82,22 +82,19 @@ def rounds_and_margins(training: Boosting, generator: np.random.Generator, check
 
 
 def searched(
-    training: Boosting, generator: np.random.Generator, searching: Searching | None, check: Check
-) -> tuple[Boosting, int, Floats, Searched | None]:
-    """The same with settings that were searched, its rounds and held-out margins; with the fixed ones for None."""
+    training: Boosting, generator: np.random.Generator, searching: Searching, check: Check
+) -> tuple[Boosting, Searched]:
+    """The same with settings that were searched; the generator then stands where it stood."""
     state = generator.bit_generator.state
-    found = None
-    if searching is not None:
 
-        def loss(settings: Mapping[str, float]) -> Floats:
-            generator.bit_generator.state = state  # the same folds for each
-            tried = replace(training, settings={**SETTINGS, **settings})
-            return -_terms(tried.curve, rounds_and_margins(tried, generator, check)[1], tried.target)
+    def loss(settings: Mapping[str, float]) -> Floats:
+        generator.bit_generator.state = state  # the same folds for each
+        tried = replace(training, settings={**SETTINGS, **settings})
+        return -_terms(tried.curve, rounds_and_margins(tried, generator, check)[1], tried.target)
 
-        found = search(SPANS, FIXED, loss, searching, seed=training.seed, check=check)
-        training = replace(training, settings=settings_of(found))
-        generator.bit_generator.state = state
-    return (training, *rounds_and_margins(training, generator, check), found)
+    found = search(SPANS, FIXED, loss, searching, seed=training.seed, check=check)
+    generator.bit_generator.state = state
+    return replace(training, settings=settings_of(found)), found
 
 
 def _likelihood(curve: Curve | None, margin: Floats, target: ProgressionTarget) -> float:
@@ -113,18 +110,18 @@ def _terms(curve: Curve | None, margin: Floats, target: ProgressionTarget) -> Fl
 
 def best_curve(
     X: Floats, target: ProgressionTarget, weights: Floats, seed: int, generator: np.random.Generator, check: Check
-) -> Boosting:
-    """The form of log t whose held-out likelihood is largest, under the fixed settings."""
+) -> tuple[Boosting, int, Floats]:
+    """The form of log t whose held-out likelihood is largest under the fixed settings, with its rounds and margins."""
     found = []
     state = generator.bit_generator.state
     for curve in CURVES:
         generator.bit_generator.state = state  # the same folds for each
         alone = fit_accelerated(curve, np.zeros((target.event.size, 1)), target, np.ones(1))
         training = Boosting(X, target, weights, seed, curve, alone.scale, float(np.exp(alone.intercept)))
-        _, held_out = rounds_and_margins(training, generator, check)
-        found.append((_likelihood(curve, held_out, target), training))
-    generator.bit_generator.state = state
-    return max(found, key=lambda one: one[0])[1]
+        rounds, held_out = rounds_and_margins(training, generator, check)
+        found.append((_likelihood(curve, held_out, target), training, rounds, held_out))
+    _, training, rounds, held_out = max(found, key=lambda one: one[0])
+    return training, rounds, held_out
 
 
 def line_of(curve: Curve, margin: Floats, target: ProgressionTarget) -> Accelerated:

@@ -29,7 +29,7 @@ from models.families.screening import MOST_COLUMNS
 from models.families.search import Searching
 from models.families.target import ProgressionTarget, Target, Task
 from models.families.time_curves import Curve
-from models.families.tree_growing import FOLDS, Boosting, best_curve, line_of, searched
+from models.families.tree_growing import FOLDS, Boosting, best_curve, line_of, rounds_and_margins, searched
 from models.families.tree_hazards import FILE, BaselineFile, Boosters, LogTimesFile, TreeHazards, TreeTimes
 from models.plain import from_plain, loads
 from models.trees import check_forest
@@ -72,11 +72,16 @@ class XGBoostProgression:
         generator = np.random.default_rng(seed)
         planned = plan_of_trees(table, target, columns)
         weights = column_weights(planned.design)
+        state, found = generator.bit_generator.state, None
         if self._objective == "survival:cox":
-            start = Boosting(planned.X, target, weights, seed)
+            training = Boosting(planned.X, target, weights, seed)
         else:
-            start = best_curve(planned.X, target, weights, seed, generator, check)
-        training, rounds, held_out, found = searched(start, generator, self._searching, check)
+            training, rounds, held_out = best_curve(planned.X, target, weights, seed, generator, check)
+        if self._searching is not None:
+            generator.bit_generator.state = state
+            training, found = searched(training, generator, self._searching, check)
+        if found is not None or training.curve is None:
+            rounds, held_out = rounds_and_margins(training, generator, check)
         booster, spread, every = training.fit(np.ones(target.event.size), rounds), [], []
         for index, counts in enumerate(draws(target, replicates, generator)):
             check()

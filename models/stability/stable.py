@@ -111,8 +111,9 @@ def in_words(of: Stability) -> str:
     )
     unknown = sum(one.icc is None for one in of.dropped)
     said = f", {unknown} of which could not be judged" if unknown else ""
+    verb = "is" if len(of.dropped) == 1 else "are"
     return (
         f"{len(of.kept)} of {len(of.agreements)} image features are stable: the lower 95 % limit of ICC(1,1) is "
-        f"{of.least:g} or more, by {how}. The other {len(of.dropped)} are not learned from{said}; "
+        f"{of.least:g} or more, by {how}. The other {len(of.dropped)} {verb} not learned from{said}; "
         "no outcome was looked at."
     )

@@ -10,7 +10,9 @@ from pkgutil import resolve_name
 
 import pytest
 
+from features.embedding.brought import BROUGHT
 from models.__main__ import commands_of
+from models.arguments.encoder import KINDS
 from models.families import all as families
 from models.families import known
 
@@ -71,3 +73,7 @@ def test_every_command_has_what_does_it() -> None:
 def test_families_are_known_by_name_as_they_are() -> None:
     assert tuple(families.FAMILIES) == known.FAMILIES
     assert tuple(families.TRIED) == known.TRIED
+
+
+def test_published_encoders_are_known_by_name_as_they_are() -> None:
+    assert tuple(BROUGHT) == KINDS
