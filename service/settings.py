@@ -116,7 +116,7 @@ class Settings:
     embedding_queue_size: int = 256
     """Lesions that may wait for a device; calls with more wait for room."""
     embedding_precision: str = "exact"
-    """On CUDA: exact (float64), bfloat16 or float16. Features of one precision are never kept for another."""
+    """On CUDA: exact (float64), float32, bfloat16 or float16. Features of one precision are never kept for another."""
     log_level: str = "info"
     """debug, info, warning or error. debug also shows what unforeseen errors say, which may be patient data."""
 
@@ -136,8 +136,9 @@ class Settings:
         one = r"(cpu|cuda(:\d+)?)"
         if not re.fullmatch(rf"auto|{one}(,{one})*", self.device):
             raise SettingsError(f"device: {self.device}; wanted auto, or cpu, cuda, cuda:N joined by commas")
-        if self.embedding_precision not in {"exact", "bfloat16", "float16"}:
-            raise SettingsError(f"embedding_precision: {self.embedding_precision}; wanted exact, bfloat16 or float16")
+        if self.embedding_precision not in {"exact", "float32", "bfloat16", "float16"}:
+            wanted = "wanted exact, float32, bfloat16 or float16"
+            raise SettingsError(f"embedding_precision: {self.embedding_precision}; {wanted}")
         for name in ("shadow_share", "canary_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"{name}: {getattr(self, name)}; wanted 0 to 1")

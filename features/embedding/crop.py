@@ -102,4 +102,4 @@ def _scaled(intensity: Tensor, weight: Tensor, spread: float) -> Tensor:
     deviation = ((values - mean) ** 2 * share).sum().sqrt()
     # Rounding alone must not become contrast in a flat region.
     half = (spread * deviation).clamp(min=float(1e-5 * mean.abs()) + 1e-30)
-    return ((values - mean) / half).clamp(-1.0, 1.0).float()
+    return ((values - mean) / half).clamp(-1.0, 1.0).to(intensity.dtype)

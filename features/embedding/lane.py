@@ -2,8 +2,9 @@
 
 import copy
 import logging
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,17 @@ from features.types import Embeddings
 
 log = logging.getLogger(__name__)
 
-PRECISIONS = {"exact": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
-"""exact: float32 on a CPU, and float64 on CUDA, whose float32 may multiply with three digits only (TF32)."""
+PRECISIONS = {
+    "exact": torch.float64,
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+"""On CUDA. exact: rounded to float32 at the end, so that a lesion's numbers hang on no batch. A CPU takes float32."""
 CPU = torch.device("cpu")
 
 _WARM_RUNS = 3
+_PROCESS_FLAG = threading.Lock()
 
 
 class Lane:
@@ -47,7 +54,9 @@ class Lane:
         self.trouble = ""
         """Why it runs on the CPU in place of its device; empty when all is well."""
         self._networks = networks
-        self._precision = PRECISIONS[precision]
+        self._dtype = PRECISIONS[precision]
+        # What is faster, and in float32 nearer the truth (tests/benchmarks/README.md).
+        self._layout = torch.channels_last_3d if self._dtype.itemsize == 2 else torch.contiguous_format
         self._graphs = graphs
         self._place = torch.device(device)
         self._modules: dict[Hashable, nn.Module] = {}
@@ -102,9 +111,9 @@ class Lane:
     def _together(self, key: Hashable, cutouts: Sequence[Cutout]) -> Embeddings:
         network = self._networks(key)
         tensor = network.view.tensors(cutouts, self._place, together=True)
-        tensor = _padded(tensor).to(self._precision or torch.float64, memory_format=torch.channels_last_3d)
+        tensor = _padded(tensor).to(self._dtype, memory_format=self._layout)
         module = self._module(key, network)
-        embedded = self._replayed(key, module, tensor) if self._graphs else module(tensor)
+        embedded = self._replayed(key, module, tensor) if self._graphs else _forward(module, tensor)
         found: Embeddings = embedded[: len(cutouts)].to("cpu", torch.float32).numpy()
         if not np.isfinite(found).all():
             # What overflows in half precision is a number all the same.
@@ -114,8 +123,8 @@ class Lane:
 
     def _module(self, key: Hashable, network: Network) -> nn.Module:
         if key not in self._modules:
-            module = copy.deepcopy(network.module).to(self._place, self._precision or torch.float64)
-            self._modules[key] = module.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+            module = copy.deepcopy(network.module).to(self._place, self._dtype)
+            self._modules[key] = module.to(memory_format=self._layout)  # type: ignore[call-overload]
         return self._modules[key]
 
     def _replayed(self, key: Hashable, module: nn.Module, tensor: Tensor) -> Tensor:
@@ -127,11 +136,11 @@ class Lane:
             side.wait_stream(torch.cuda.current_stream(self._place))
             with torch.cuda.stream(side):
                 for _ in range(_WARM_RUNS):
-                    module(entry)
+                    _forward(module, entry)
             torch.cuda.current_stream(self._place).wait_stream(side)
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
-                leaving = module(entry)
+                leaving = _forward(module, entry)
             self._captured[at] = graph, entry, leaving
         graph, entry, leaving = self._captured[at]
         entry.copy_(tensor)
@@ -143,6 +152,24 @@ class Lane:
         self._place = CPU
         self._modules.clear()
         self._captured.clear()
+
+
+def _forward(module: nn.Module, tensor: Tensor) -> Tensor:
+    with _all_digits():
+        embedded: Tensor = module(tensor)
+    return embedded
+
+
+@contextmanager
+def _all_digits() -> Iterator[None]:
+    """Without TF32, by which cuDNN multiplies float32 unless told; a graph keeps what held when it was captured."""
+    with _PROCESS_FLAG:
+        before = torch.backends.cudnn.allow_tf32
+        torch.backends.cudnn.allow_tf32 = False
+        try:
+            yield
+        finally:
+            torch.backends.cudnn.allow_tf32 = before
 
 
 def _padded(tensor: Tensor) -> Tensor:

@@ -99,7 +99,7 @@ class Patch:
             return intensity
         mean = values[shown].mean()
         spread = values[shown].std(correction=0).clamp(min=float(1e-5 * mean.abs()) + 1e-30)
-        return torch.where(shown, (values - mean) / spread, 0.0).float()
+        return torch.where(shown, (values - mean) / spread, 0.0).to(intensity.dtype)
 
 
 def _value(name: str, value: object) -> object:

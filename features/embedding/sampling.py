@@ -31,17 +31,20 @@ def sample_together(
 ) -> list[tuple[Tensor, Tensor]]:
     """The same for many of one size at once, in a few large products: for a device that starts work slowly.
 
-    Within rounding (1e-3 HU) of `sample`; scans that lie oblique to the patient are sampled one by one.
+    Each (S, P, L) float64, so that who else is in the batch changes nothing that float32 would show; within rounding
+    (1e-3 HU) of `sample`. Scans that lie oblique to the patient are sampled one by one.
     """
     axes = [_storage_axes(cutout) for cutout in cutouts]
     straight = [index for index, along in enumerate(axes) if along is not None]
     found: dict[int, tuple[Tensor, Tensor]] = {
-        index: sample(cutouts[index], outside[index], device) for index, along in enumerate(axes) if along is None
+        index: _doubled(sample(cutouts[index], outside[index], device))
+        for index, along in enumerate(axes)
+        if along is None
     }
     if straight:
         chosen = [cutouts[index] for index in straight]
         shape = tuple(max(one.image.shape[axis] for one in chosen) for axis in range(3))
-        both = _uploaded(chosen, shape, device)
+        both = _uploaded(chosen, shape, device).double()
         shares = []
         for axis in range(3):
             weights = [_matrix(cutouts[index], axis, axes[index] or (0, 1, 2)) for index in straight]
@@ -59,13 +62,17 @@ def sample_together(
 
 
 def _uploaded(cutouts: Sequence[Cutout], shape: Sequence[int], device: torch.device) -> Tensor:
-    """Image and mask, (n, 2, z, y, x), with zeros behind what is smaller."""
-    both = np.zeros((len(cutouts), 2, *shape), np.float32)
-    for row, cutout in enumerate(cutouts):
-        z, y, x = cutout.image.shape
-        both[row, 0, :z, :y, :x], both[row, 1, :z, :y, :x] = cutout.image, cutout.mask
-    host = torch.from_numpy(both)
-    return host.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else host.to(device)
+    """Image and mask, (n, 2, z, y, x), with zeros behind what is smaller: the device puts them there."""
+    sizes = [cutout.image.size for cutout in cutouts]
+    both = torch.zeros(len(cutouts), 2, *shape, device=device)
+    for channel, dtype in enumerate((torch.float32, torch.bool)):
+        parts = [(cutout.image, cutout.mask)[channel] for cutout in cutouts]
+        host = torch.empty(sum(sizes), dtype=dtype, pin_memory=device.type == "cuda")
+        np.concatenate([part.ravel() for part in parts], out=host.numpy())
+        for row, voxels in enumerate(torch.split(host.to(device, non_blocking=True), sizes)):
+            z, y, x = parts[row].shape
+            both[row, channel, :z, :y, :x] = voxels.reshape(z, y, x)
+    return both
 
 
 def _storage_axes(cutout: Cutout) -> Along | None:
@@ -108,10 +115,14 @@ def _weights(samples: Floats, inside: Floats, count: int) -> Floats:
 def _stacked(matrices: Sequence[Floats], width: int, device: torch.device) -> Tensor:
     """(n, voxels, width); zeros behind what is narrower, or shorter."""
     tall = max(len(matrix) for matrix in matrices)
-    stacked = np.zeros((len(matrices), tall, width), np.float32)
+    stacked = np.zeros((len(matrices), tall, width))
     for row, matrix in enumerate(matrices):
         stacked[row, : matrix.shape[0], : matrix.shape[1]] = matrix
     return torch.from_numpy(stacked).to(device)
+
+
+def _doubled(sampled: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return sampled[0].double(), sampled[1].double()
 
 
 def _outer(shares: Sequence[Tensor]) -> Tensor:

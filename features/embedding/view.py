@@ -17,7 +17,7 @@ class View(Protocol):
         """As much of the scan as is shown; cheap, on the caller's thread."""
 
     def tensors(self, cutouts: Sequence[Cutout], device: torch.device, *, together: bool) -> Tensor:
-        """What the network takes, (n, channels, S, P, L) float32.
+        """What the network takes, (n, channels, S, P, L) float32; float64 where `together`.
 
         Args:
             cutouts: From `prepare`.

@@ -46,7 +46,7 @@ class Workers:
         Args:
             device: auto, cpu, cuda, cuda:N, or several joined by commas.
             cpu_threads: How many lesions at a time where `device` is the CPU.
-            precision: On CUDA: exact, bfloat16 or float16.
+            precision: On CUDA: one of `lane.PRECISIONS`.
             limits: Of batches and queue.
             observe: Told the size of each batch.
 

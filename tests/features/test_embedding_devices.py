@@ -1,15 +1,21 @@
 """Devices: what does not fit is halved, what fails goes to the CPU, and numbers stay what they are.
 
-No CUDA is needed: torch's `meta` device stands for one that fails, and the products made for CUDA run on the CPU.
+Where there is no CUDA, torch's `meta` device stands for one that fails, and the products made for CUDA run on the CPU;
+the last tests want a card.
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from builders.encoders import published
 from builders.lesions import lesion
 
+from features.embedding.batching import Limits
+from features.embedding.bring import import_encoder
 from features.embedding.crop import CropView
 from features.embedding.encoder import DEFAULT, default_encoder
 from features.embedding.lane import Lane, lanes_of
@@ -127,9 +133,52 @@ def test_half_precision_stays_near_and_is_kept_apart(
     assert on_card.variant == f"{network.identity} {precision}"
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
-def test_cuda_gives_what_the_cpu_gives(network: Network, cutouts: list[Cutout], truth: Embeddings) -> None:
-    lane = Lane("cuda:0", lambda key: network)
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
+
+
+@CUDA
+@pytest.mark.parametrize(
+    ("precision", "bound"), [("exact", 1e-4), ("float32", 1e-4), ("bfloat16", 0.5), ("float16", 0.1)]
+)
+def test_cuda_gives_what_the_cpu_gives(
+    network: Network, cutouts: list[Cutout], truth: Embeddings, precision: str, bound: float
+) -> None:
+    lane = Lane("cuda:0", lambda key: network, precision)
     for _ in range(2):
-        assert np.abs(lane.embed("default", cutouts) - truth).max() < 1e-4
-    assert lane.trouble == ""
+        assert np.abs(lane.embed("default", cutouts) - truth).max() < bound
+    assert (lane.trouble, lane.running_on) == ("", "cuda:0")
+    assert torch.backends.cudnn.allow_tf32, "a flag of the process is put back"
+
+
+@CUDA
+def test_on_cuda_exact_numbers_hang_on_no_batch(network: Network, cutouts: list[Cutout]) -> None:
+    lane = Lane("cuda:0", lambda key: network)
+    together = lane.embed("default", cutouts)
+    for count in (1, 2, 3):
+        assert np.array_equal(lane.embed("default", cutouts[:count]), together[:count])
+
+
+@CUDA
+def test_callers_share_batches_on_cuda_and_each_gets_his_own() -> None:
+    sizes: list[int] = []
+    workers = Workers("auto", limits=Limits(8, 0.05), observe=sizes.append)
+    lesions = [lesion(4.0 + n / 2, spacing_mm=(0.8, 0.8, 2.5), seed=n) for n in range(24)]
+    encoder = default_encoder(workers=workers)
+    with ThreadPoolExecutor(24) as callers:
+        rows = list(callers.map(lambda one: encoder.embed([one], ["ct"])[0], lesions))
+    alone = default_encoder("cpu").embed(lesions, ["ct"] * len(lesions))
+    assert np.abs(np.stack(rows) - alone).max() < 1e-4
+    assert max(sizes) > 1
+    assert all(state.running_on.startswith("cuda") and not state.trouble for state in encoder.states)
+
+
+@CUDA
+@pytest.mark.parametrize("kind", ["fmcib", "ct_fm", "medicalnet_10"])
+def test_brought_networks_run_on_cuda(kind: str, tmp_path: Path) -> None:
+    import_encoder(published(kind, tmp_path), kind, tmp_path / "ours")
+    network = load_network(tmp_path / "ours")
+    seen = [network.view.prepare(lesion(6.0 + n, seed=n), "ct") for n in range(2)]
+    alone = Lane("cpu", lambda key: network).embed(kind, seen)
+    for precision in ("exact", "float32"):
+        on_card = Lane("cuda:0", lambda key: network, precision).embed(kind, seen)
+        assert np.abs(on_card - alone).max() < 1e-4 * np.abs(alone).max()

@@ -92,7 +92,7 @@ def test_variables_that_are_no_settings_are_left_alone() -> None:
         ("log_level", "loud", "debug, info"),
         ("device", "tpu", "wanted auto, or cpu"),
         ("device", "cuda:0,tpu", "wanted auto, or cpu"),
-        ("embedding_precision", "int8", "wanted exact, bfloat16 or float16"),
+        ("embedding_precision", "int8", "wanted exact, float32, bfloat16 or float16"),
         ("embedding_threads", 0, "wanted 1"),
         ("alias", "", "alias"),
         ("host", 7, "text"),
