@@ -21,7 +21,9 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
+    inspect,
     select,
+    text,
 )
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -34,6 +36,8 @@ FILE = "releases.db"
 """In the data folder, where no address is given."""
 _KINDS = ("sqlite", "postgresql", "postgresql+psycopg2")
 _BUSY_SECONDS = 10
+_SETTING_UP = 7_302_114_225_412
+"""Any number, the same in every process: PostgreSQL's lock of those that make tables."""
 _LARGEST_RELEASE = 16 * 2**20
 
 _tables = MetaData()
@@ -180,11 +184,20 @@ def _engine(uri: str) -> Engine:
             engine = create_engine(driven, pool_pre_ping=True, connect_args={"connect_timeout": _BUSY_SECONDS})
     except (ArgumentError, ImportError) as error:
         raise BadStore("the address of the store of releases cannot be read; wanted one of SQLAlchemy's") from error
-    try:
-        _tables.create_all(engine)
-    except SQLAlchemyError:
-        _tables.create_all(engine)  # another process made them between the look and the making
+    if not set(inspect(engine).get_table_names()) >= set(_tables.tables):
+        _make_tables(engine)
     return engine
+
+
+def _make_tables(engine: Engine) -> None:
+    """One process or thread at a time: the others then find them made."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETTING_UP})
+        _tables.create_all(connection)
+        connection.commit()
 
 
 def _release(row: Any) -> SignedRelease:  # noqa: ANN401 - SQLAlchemy's row
