@@ -5,7 +5,6 @@ from types import MappingProxyType
 
 from models.errors import BadSignature
 from models.families.aft_progression import AcceleratedProgression
-from models.families.blend import BlendProgression
 from models.families.combat import Unseen
 from models.families.competing_progression import CompetingProgression
 from models.families.cox_net import CoxNet
@@ -32,7 +31,6 @@ _NAMED: tuple[Family, ...] = (
     CoxNet(),
     XGBoostProgression("xgboost_cox", "survival:cox"),
     XGBoostProgression("xgboost_aft", "survival:aft"),
-    BlendProgression(),
     CompetingProgression(),
     OrdinalOutcome(),
 )

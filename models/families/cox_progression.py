@@ -1,7 +1,7 @@
 """Cox's model for time to progression: fitted by lifelines, kept as plain coefficients and baselines."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from models.families.bootstrap import draws, folds
 from models.families.breslow import partial_log_likelihood
 from models.families.columns import ColumnSpec
 from models.families.family import REPLICATES, Check, Fitted, ProgressionScores
-from models.families.hazard_plan import HazardPlan, plan, progression_of
+from models.families.hazard_plan import plan, progression_of
 from models.families.horizon import interpolate
 from models.families.recipe import Recipe
 from models.families.screening import MOST_COLUMNS
@@ -115,30 +115,10 @@ class CoxProgression:
         target = progression_of(target, self.name, late_entry=False)
         generator = np.random.default_rng(seed)
         planned = plan(table, target, columns)
-        engine, method = self.grow(planned, target, draws(target, replicates, generator), generator, check)
-        return planned.fitted(self.name, engine, generator, replicates=replicates, method=method)
-
-    def grow(
-        self,
-        planned: HazardPlan,
-        target: ProgressionTarget,
-        every: Iterable[Floats],
-        generator: np.random.Generator,
-        check: Check,
-    ) -> tuple[CoxEngine, str]:
-        """The engine over a plan, and how it was fitted.
-
-        Args:
-            planned: Of the training table.
-            target: Of its patients.
-            every: How often each patient counts, (n,), for each replicate.
-            generator: Of inner folds and of what the replicates are pulled to.
-            check: Called between steps.
-        """
         X, time_days, heavier = planned.X, planned.time_days, planned.heavier
         penalty = best_penalty(X, target, heavier, generator, check)
         spread = []
-        for counts in every:
+        for counts in draws(target, replicates, generator):
             check()
             # Rows stand as often as drawn: lifelines' weights leave its penalty and its scaling unweighted.
             drawn = np.repeat(np.arange(counts.size), counts.astype(np.intp))
@@ -151,18 +131,10 @@ class CoxProgression:
             most=MOST_COLUMNS,
             products=planned.products,
         )
-        return engine, method
+        return planned.fitted(self.name, engine, generator, replicates=replicates, method=method)
 
     def load(self, recipe: Recipe, files: Mapping[str, bytes], cohort: Cohort) -> Fitted:
         """See `Family.load`."""
-        return Fitted.of(recipe, self.engine(recipe, files), cohort)
-
-    def engine(self, recipe: Recipe, files: Mapping[str, bytes]) -> CoxEngine:
-        """From plain data over the recipe's design.
-
-        Raises:
-            BrokenFile: A structure is wrong.
-        """
         if set(files) != {FILE}:
             raise BrokenFile(f"wanted {FILE}; seen {sorted(files)}")
         content = from_plain(CoxFile, loads(files[FILE], place=FILE), place=FILE)
@@ -171,7 +143,7 @@ class CoxProgression:
             raise BrokenFile(f"{FILE}: coefficients for another number of columns; wanted {width}")
         if len(content.replicates) != recipe.replicates or len(recipe.time_days) < 2:
             raise BrokenFile(f"{FILE}: {len(content.replicates)} replicates; wanted {recipe.replicates}, and days")
-        return CoxEngine(content, recipe.time_days)
+        return Fitted.of(recipe, CoxEngine(content, recipe.time_days), cohort)
 
 
 def fit_hazards(

@@ -17,7 +17,6 @@ FAMILIES: tuple[tuple[Task, str], ...] = (
     ("progression", "cox_net"),
     ("progression", "xgboost_cox"),
     ("progression", "xgboost_aft"),
-    ("progression", "blend"),
     ("progression", "competing"),
     ("outcome", "ordinal"),
 )

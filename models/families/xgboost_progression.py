@@ -1,6 +1,6 @@
 """XGBoost for a time to progression: trees of a log-hazard ratio (`survival:cox`) or of a log time (`survival:aft`)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -23,10 +23,10 @@ from models.families.breslow import breslow, slope_of
 from models.families.columns import ColumnSpec
 from models.families.cox_progression import Hazards, on_days
 from models.families.family import REPLICATES, Check, Fitted
-from models.families.hazard_plan import HazardPlan, plan_of_trees, progression_of
+from models.families.hazard_plan import plan_of_trees, progression_of
 from models.families.recipe import Recipe
 from models.families.screening import MOST_COLUMNS
-from models.families.search import Searched, Searching
+from models.families.search import Searching
 from models.families.target import ProgressionTarget, Target, Task
 from models.families.time_curves import Curve
 from models.families.tree_growing import FOLDS, Boosting, best_curve, line_of, rounds_and_margins, searched
@@ -47,8 +47,6 @@ class XGBoostProgression:
 
     task: Task = "progression"
     files: tuple[str, ...] = (MODEL, REPLICATE, FILE)
-    of_replicates: tuple[str, ...] = (REPLICATE,)
-    """Of these files, what a version without replicates lacks."""
 
     def __init__(self, name: str, objective: Objective, searching: Searching | None = None) -> None:
         self.name = name
@@ -73,30 +71,6 @@ class XGBoostProgression:
         target = progression_of(target, self.name, late_entry=False)
         generator = np.random.default_rng(seed)
         planned = plan_of_trees(table, target, columns)
-        every = draws(target, replicates, generator)
-        engine, method, found = self.grow(planned, target, every, generator, check, seed=seed)
-        return planned.fitted(self.name, engine, generator, replicates=replicates, method=method, search=found)
-
-    def grow(
-        self,
-        planned: HazardPlan,
-        target: ProgressionTarget,
-        every: Iterable[Floats],
-        generator: np.random.Generator,
-        check: Check,
-        *,
-        seed: int,
-    ) -> tuple[TreeHazards | TreeTimes, str, Searched | None]:
-        """The engine over a plan, how it was fitted, and what a search found.
-
-        Args:
-            planned: Of the training table.
-            target: Of its patients.
-            every: How often each patient counts, (n,), for each replicate.
-            generator: Of inner folds.
-            check: Called between steps.
-            seed: Of XGBoost.
-        """
         weights = column_weights(planned.design)
         state, found = generator.bit_generator.state, None
         if self._objective == "survival:cox":
@@ -108,19 +82,19 @@ class XGBoostProgression:
             training, found = searched(training, generator, self._searching, check)
         if found is not None or training.curve is None:
             rounds, held_out = rounds_and_margins(training, generator, check)
-        booster, spread, drawn = training.fit(np.ones(target.event.size), rounds), [], []
-        for index, counts in enumerate(every):
+        booster, spread, every = training.fit(np.ones(target.event.size), rounds), [], []
+        for index, counts in enumerate(draws(target, replicates, generator)):
             check()
             spread.append(training.fit(counts, rounds, draw=1 + index))
-            drawn.append(counts)
+            every.append(counts)
         beside = booster_of(side_by_side(spread, float(np.log(training.base)))) if spread else None
         boosters = Boosters(booster_of(bytes(booster.save_raw("ubj"))), beside)
         engine: TreeHazards | TreeTimes
         if training.curve is None:
-            content = _baselines(held_out, target, boosters.margins(planned.X), drawn, planned.time_days)
+            content = _baselines(held_out, target, boosters.margins(planned.X), every, planned.time_days)
             engine, said = TreeHazards(boosters, content, planned.time_days), "the slope and Breslow's baseline"
         else:
-            times = _log_times(training.curve, held_out, target, drawn)
+            times = _log_times(training.curve, held_out, target, every)
             engine, said = TreeTimes(boosters, times, planned.time_days), "slope, place and scale of the times"
         method = _METHOD.format(
             objective=self._objective,
@@ -131,18 +105,10 @@ class XGBoostProgression:
             folds=FOLDS,
             given=said,
         )
-        return engine, method, found
+        return planned.fitted(self.name, engine, generator, replicates=replicates, method=method, search=found)
 
     def load(self, recipe: Recipe, files: Mapping[str, bytes], cohort: Cohort) -> Fitted:
         """See `Family.load`."""
-        return Fitted.of(recipe, self.engine(recipe, files), cohort)
-
-    def engine(self, recipe: Recipe, files: Mapping[str, bytes]) -> TreeHazards | TreeTimes:
-        """From plain data over the recipe's design.
-
-        Raises:
-            BrokenFile: A structure is wrong.
-        """
         wanted = {MODEL, FILE} | ({REPLICATE} if recipe.replicates else set())
         if set(files) != wanted or len(recipe.time_days) < 2:
             raise BrokenFile(f"wanted {sorted(wanted)} and days; seen {sorted(files)}")
@@ -163,7 +129,7 @@ class XGBoostProgression:
                 raise BrokenFile(f"{MODEL} has times that are {forest.distribution}; {FILE} says {times.curve}")
         if replicates != recipe.replicates:
             raise BrokenFile(f"{FILE}: {replicates} replicates; wanted {recipe.replicates}")
-        return engine
+        return Fitted.of(recipe, engine, cohort)
 
 
 def _loaded(model: bytes, replicates: bytes | None, width: int) -> Boosters:

@@ -131,9 +131,7 @@ def test_contributions_add_up_to_the_prediction(task: Task, family: str) -> None
     fit = fitted(task, family)
     shares = fit.contributions(fit.encode(cohort().table)).sum(axis=1)
     expected = additive(fit) - additive(fit).mean()
-    tolerance = (
-        1e-5 if family.startswith(("xgboost", "blend")) else 0.01 * expected.std() if family == "fusion" else 1e-9
-    )
+    tolerance = 1e-5 if family.startswith("xgboost") else 0.01 * expected.std() if family == "fusion" else 1e-9
     assert np.allclose(shares, expected, rtol=0, atol=tolerance)
     assert expected.std() > 0.1
 
