@@ -36,16 +36,36 @@ def compare(model: Model, cases: Sequence[Values], files: Mapping[str, bytes]) -
 
 
 def _trained(model: TrainedModel, cases: Sequence[Values]) -> str:
+    from models.families.blend_engine import BlendEngine  # noqa: PLC0415
+
+    engine = model.fitted.engine
+    encoded = np.array([encode_case(model.columns, case, {}) for case in cases])
+    X = model.fitted._matrix.apply(np.column_stack([encoded, np.zeros(len(cases))]))
+    parts = (
+        [(one, engine.seen(X, index)) for index, one in enumerate(engine.engines)]
+        if isinstance(engine, BlendEngine)
+        else [(engine, X)]
+    )
+    told = [_trees(one, rows) for one, rows in parts if _grown(one)]
+    return "; ".join(told) or "its engine is ours: there is no second one to compare with"
+
+
+def _grown(engine: object) -> bool:
+    """Whether XGBoost stands behind it."""
+    from models.families.tree_hazards import TreeHazards, TreeTimes  # noqa: PLC0415
+    from models.families.xgboost_outcome import TreeEngine  # noqa: PLC0415
+
+    return isinstance(engine, TreeEngine | TreeHazards | TreeTimes)
+
+
+def _trees(engine: object, X: Floats) -> str:
+    """The margin of one engine's trees on design rows, (n, terms)."""
     import xgboost  # noqa: PLC0415
 
     from models.families.tree_hazards import TreeHazards, TreeTimes  # noqa: PLC0415
     from models.families.xgboost_outcome import TreeEngine  # noqa: PLC0415
 
-    engine = model.fitted.engine
-    if not isinstance(engine, TreeEngine | TreeHazards | TreeTimes):
-        return "its engine is ours: there is no second one to compare with"
-    encoded = np.array([encode_case(model.columns, case, {}) for case in cases])
-    X = model.fitted._matrix.apply(np.column_stack([encoded, np.zeros(len(cases))]))
+    assert isinstance(engine, TreeEngine | TreeHazards | TreeTimes)  # noqa: S101 - as `_grown` says
     if isinstance(engine, TreeEngine):
         native, booster = engine.score(X).log_odds, engine.booster
     else:

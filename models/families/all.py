@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from models.errors import BadSignature
 from models.families.aft_progression import AcceleratedProgression
+from models.families.blend import Blend
 from models.families.combat import Unseen
 from models.families.competing_progression import CompetingProgression
 from models.families.cox_net import CoxNet
@@ -25,14 +26,19 @@ _TRIED: tuple[Family, ...] = (
     Fusion("outcome"),
     Fusion("progression"),
 )
+_WEIBULL = AcceleratedProgression("weibull", "extreme")
+_XGBOOST_COX = XGBoostProgression("xgboost_cox", "survival:cox")
+_XGBOOST_AFT = XGBoostProgression("xgboost_aft", "survival:aft")
 _NAMED: tuple[Family, ...] = (
-    AcceleratedProgression("weibull", "extreme"),
+    _WEIBULL,
     AcceleratedProgression("log_normal", "normal"),
     CoxNet(),
-    XGBoostProgression("xgboost_cox", "survival:cox"),
-    XGBoostProgression("xgboost_aft", "survival:aft"),
+    _XGBOOST_COX,
+    _XGBOOST_AFT,
     CompetingProgression(),
     OrdinalOutcome(),
+    Blend("outcome", (XGBoostOutcome(), OrdinalOutcome())),
+    Blend("progression", (CoxProgression(), _WEIBULL, _XGBOOST_COX, _XGBOOST_AFT)),
 )
 FAMILIES: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED + _NAMED})
 TRIED: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED})

@@ -19,4 +19,6 @@ FAMILIES: tuple[tuple[Task, str], ...] = (
     ("progression", "xgboost_aft"),
     ("progression", "competing"),
     ("outcome", "ordinal"),
+    ("outcome", "blend"),
+    ("progression", "blend"),
 )
