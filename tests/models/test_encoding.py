@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.encoding import Encoding
@@ -36,6 +36,11 @@ def told(row: object) -> object:
         return type(error), str(error), error.place
 
 
+FIRST_TEXT = settings(suppress_health_check=[HealthCheck.too_slow])
+"""The first text of a fresh clone makes Hypothesis's table of characters, which takes over a second."""
+
+
+@FIRST_TEXT
 @given(values=VALUES)
 def test_any_values_give_the_same_row_or_the_same_error(values: Mapping[str, float | str]) -> None:
     missing = {"measure.ct.baseline.all.count": "there is no ct scan"}
@@ -43,6 +48,7 @@ def test_any_values_give_the_same_row_or_the_same_error(values: Mapping[str, flo
     assert str(quick) == str(told(lambda: encode_case(COLUMNS, values, missing)))
 
 
+@FIRST_TEXT
 @given(values=VALUES)
 def test_values_that_are_not_all_there_are_checked_as_far_as_they_are(values: Mapping[str, float | str]) -> None:
     some = [spec for spec in COLUMNS if spec.name in values]
