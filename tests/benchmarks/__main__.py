@@ -14,6 +14,7 @@ BENCHMARKS = (
     "coverage",
     "models",
     "effects",
+    "sim_treatment",
     "radiomics",
     "audit",
     "promises",

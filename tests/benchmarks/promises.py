@@ -2,8 +2,11 @@
 
 Columns are such as an image would show (`builders.imageless`), so that a draw costs seconds and hundreds can be had.
 `RADRESPONSE_PROMISES_PATIENTS`, `_DRAWS`, `_SEED` and `_FAMILIES` (outcome-xgboost,progression-cox) choose others.
+`_REPLICATES=0` leaves out intervals, so that sets and bounds alone cost seconds a draw with hundreds of patients a therapy.
+Sets and bounds promise for patients like those who were given that therapy: these are judged apart, beside all.
 """
 
+import math
 import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -13,11 +16,11 @@ import numpy as np
 from builders.imageless import Imageless, imageless
 
 from models.answers import Answer
-from models.assure import assure
+from models.assure import LEVEL, assure
 from models.families.all import FAMILIES
 from models.families.family import Family
 from models.manifest import Facts, Manifest
-from models.simulation.mechanism import Fate
+from models.simulation.mechanism import WEIBULL_SHAPE, Fate
 from models.simulation.patient import THERAPIES
 from models.version import TrainedModel as Model
 
@@ -29,6 +32,7 @@ PATIENTS = int(os.environ.get("RADRESPONSE_PROMISES_PATIENTS", "200"))
 DRAWS = int(os.environ.get("RADRESPONSE_PROMISES_DRAWS", "20"))
 FIRST_SEED = int(os.environ.get("RADRESPONSE_PROMISES_SEED", "20"))
 CHOSEN = os.environ.get("RADRESPONSE_PROMISES_FAMILIES", "outcome-xgboost,progression-cox").split(",")
+REPLICATES = int(os.environ.get("RADRESPONSE_PROMISES_REPLICATES", "20"))
 _FRESH = 150
 _APART = 5_000
 """Between the seed of a draw and that of its fresh patients."""
@@ -65,7 +69,7 @@ def _figures(family: Family, say: Say) -> dict[str, tuple[float, float, float]]:
 
 def _judge(family: Family, known: Imageless, fresh: Imageless) -> Shares:
     target = known.target(family.task)
-    fitted = family.fit(known.table, target, known.columns, seed=0)
+    fitted = family.fit(known.table, target, known.columns, seed=0, replicates=REPLICATES)
     fitted = assure(family, fitted, known.table, target, known.columns, seed=0)
     facts = Facts("simulated", PATIENTS, simulated=True, evidence="simulated", profile="as if")
     model = Model(
@@ -79,18 +83,26 @@ def _judge(family: Family, known: Imageless, fresh: Imageless) -> Shares:
         for one in judged(family.task, answer, fresh.truth[row]):
             if one.interval is not None:
                 shares[one.quantity, one.therapy].append((one.held, one.width))
-        _promised(answer, fresh.truth[row], shares)
+        _promised(answer, fresh.truth[row], str(record["therapy"]), shares)
     return shares
 
 
-def _promised(answer: Answer, fates: Mapping[str, Fate], shares: Shares) -> None:
+def _promised(answer: Answer, fates: Mapping[str, Fate], given: str, shares: Shares) -> None:
     """By the truth's probability of lying inside: less noisy than a drawn course, and the same on average."""
     for one in answer.predictions:
         fate = fates[one.therapy]
+        promises = []
         if one.outcome is not None and one.outcome.likely is not None:
             likely, chance = one.outcome.likely, fate.response_probability
             inside = likely.response * chance + likely.no_response * (1 - chance)
-            shares["conformal set", one.therapy].append((inside, likely.response + likely.no_response))
+            promises.append(("conformal set", inside, float(likely.response + likely.no_response)))
         if one.progression is not None and one.progression.lower_bound is not None:
             days = one.progression.lower_bound.days
-            shares["conformal lower bound", one.therapy].append((fate.survival(days), days))
+            promises.append(("conformal lower bound", fate.survival(days), days))
+            promises.append(
+                ("the truth's own bound", LEVEL, fate.scale_days * (-math.log(LEVEL)) ** (1 / WEIBULL_SHAPE))
+            )
+        for name, held, width in promises:
+            shares[name, one.therapy].append((held, width))
+            if one.therapy == given:
+                shares[f"{name}, on it", one.therapy].append((held, width))
