@@ -2,7 +2,7 @@
 
 Columns are such as an image would show (`builders.imageless`), so that a draw costs seconds and hundreds can be had.
 `RADRESPONSE_PROMISES_PATIENTS`, `_DRAWS`, `_SEED` and `_FAMILIES` (outcome-xgboost,progression-cox) choose others.
-`_REPLICATES=0` leaves out intervals, so that sets and bounds alone cost seconds a draw with hundreds of patients a therapy.
+`_REPLICATES=0` leaves out intervals, so that sets and bounds alone cost seconds a draw with many patients a therapy.
 Sets and bounds promise for patients like those who were given that therapy: these are judged apart, beside all.
 """
 
