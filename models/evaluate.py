@@ -130,8 +130,11 @@ def compared(table: PatientTable, how: Evaluating) -> tuple[Comparison, ...]:
     known = not isinstance(table.target, ProgressionTarget) or table.target.plain
     if not known or (how.reference is None and THERAPY not in table.frame.columns):
         return ()
-    if how.reference is None or THERAPY not in table.frame.columns:
-        raise BadCohort("wanted a therapy column and the reference among its values, or neither")
+    if THERAPY not in table.frame.columns:
+        raise BadCohort(f"the reference {how.reference} is named, and no therapy column; wanted both, or neither")
+    if how.reference is None:
+        seen = ", ".join(sorted(map(str, table.frame[THERAPY].dropna().unique()))[:5])
+        raise BadCohort(f"therapies ({seen}) and no reference among them; wanted the reference, or no {THERAPY} column")
     comparing = Comparing(table.facts.evidence, how.horizons, seed=how.seed)
     groups = dict(groups_of(table))
     return compare_therapies(

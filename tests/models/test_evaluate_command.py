@@ -165,6 +165,8 @@ def test_more_columns_than_patients_are_screened_inside_folds_and_noise_gives_ch
         (("--families", "cox"), "no family 'cox' for outcome"),
         (("--groups", "Sexx"), "the table has no column 'Sexx'"),
         (("--time", "months"), "wanted an outcome column, or a time column and an event column"),
+        (("--reference", "new"), "the reference new is named, and no therapy column"),
+        (("--drop", "months,died", "--therapy", "arm"), "therapies (new, old) and no reference among them"),
     ],
 )
 def test_a_wrong_question_is_one_line_and_code_2(
