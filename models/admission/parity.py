@@ -41,31 +41,24 @@ def _trained(model: TrainedModel, cases: Sequence[Values]) -> str:
     engine = model.fitted.engine
     encoded = np.array([encode_case(model.columns, case, {}) for case in cases])
     X = model.fitted._matrix.apply(np.column_stack([encoded, np.zeros(len(cases))]))
-    parts = (
-        [(one, engine.seen(X, index)) for index, one in enumerate(engine.engines)]
-        if isinstance(engine, BlendEngine)
-        else [(engine, X)]
-    )
-    told = [_trees(one, rows) for one, rows in parts if _grown(one)]
-    return "; ".join(told) or "its engine is ours: there is no second one to compare with"
-
-
-def _grown(engine: object) -> bool:
-    """Whether XGBoost stands behind it."""
-    from models.families.tree_hazards import TreeHazards, TreeTimes  # noqa: PLC0415
-    from models.families.xgboost_outcome import TreeEngine  # noqa: PLC0415
-
-    return isinstance(engine, TreeEngine | TreeHazards | TreeTimes)
+    if isinstance(engine, BlendEngine):
+        parts = [(f"{name}: ", one, engine.seen(X, index)) for index, (name, one) in enumerate(engine.members)]
+    else:
+        parts = [("", engine, X)]
+    told = [(name, _trees(one, rows)) for name, one, rows in parts]
+    said = "; ".join(name + compared for name, compared in told if compared)
+    return said or "its engine is ours: there is no second one to compare with"
 
 
 def _trees(engine: object, X: Floats) -> str:
-    """The margin of one engine's trees on design rows, (n, terms)."""
+    """The margin of an engine's trees on design rows, (n, terms); empty where XGBoost does not stand behind it."""
     import xgboost  # noqa: PLC0415
 
     from models.families.tree_hazards import TreeHazards, TreeTimes  # noqa: PLC0415
     from models.families.xgboost_outcome import TreeEngine  # noqa: PLC0415
 
-    assert isinstance(engine, TreeEngine | TreeHazards | TreeTimes)  # noqa: S101 - as `_grown` says
+    if not isinstance(engine, TreeEngine | TreeHazards | TreeTimes):
+        return ""
     if isinstance(engine, TreeEngine):
         native, booster = engine.score(X).log_odds, engine.booster
     else:

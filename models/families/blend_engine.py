@@ -49,6 +49,11 @@ class BlendEngine:
         self.engines = tuple(engines)
         self._at: list[NDArray[np.intp]] = [np.array(one.terms, dtype=np.intp) for one in content.members]
 
+    @property
+    def members(self) -> list[tuple[str, Engine]]:
+        """Family and engine of each."""
+        return [(one.family, engine) for one, engine in zip(self._content.members, self.engines, strict=True)]
+
     def seen(self, X: Floats, member: int) -> Floats:
         """Design rows as one member sees them, (n, its terms), of those of the whole, (n, terms)."""
         return X[:, self._at[member]]

@@ -1,13 +1,15 @@
 """A blend answers by the mean of its members, for the estimate and for each replicate, and says whose fit fails."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from builders.tables import EMBEDDED, Known, known
-from builders.versions import cohort, fitted
+from builders.versions import cohort, fitted, loaded, values_of
 
+from models.admission.parity import compare
 from models.calibration import Calibration
 from models.errors import BadCohort, BrokenFile
 from models.families.all import TRIED, family_of
@@ -16,6 +18,7 @@ from models.families.blend_engine import FILE, BlendEngine, BlendFile, recipe_of
 from models.families.bootstrap import drawn_alike, draws
 from models.families.family import Fitted, OutcomeScores, ProgressionScores
 from models.families.target import Task
+from models.families.tree_hazards import Boosters
 from models.plain import from_plain, loads
 
 TASKS: tuple[Task, ...] = ("outcome", "progression")
@@ -144,6 +147,22 @@ def test_members_that_do_not_fit_the_recipe_are_refused() -> None:
     for name in files:
         with pytest.raises(BrokenFile):
             family.load(fit.recipe, {other: content for other, content in files.items() if other != name}, fit.cohort)
+
+
+@pytest.mark.parametrize(("task", "trees"), [("outcome", ["xgboost"]), ("progression", ["xgboost_cox", "xgboost_aft"])])
+def test_admission_compares_each_member_with_trees_and_names_it(task: Task, trees: list[str], tmp_path: Path) -> None:
+    model = loaded(tmp_path / "version", task, "blend")
+    told = compare(model, [values_of(model, row) for row in range(3)], {})
+    assert [part.partition(":")[0] for part in told.split("; ")] == trees
+    assert told.count("XGBoost's own margins on 3 rows") == len(trees)
+
+
+def test_a_member_whose_trees_answer_otherwise_is_not_admitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = loaded(tmp_path / "version", "progression", "blend")
+    right = Boosters.margins
+    monkeypatch.setattr(Boosters, "margins", lambda self, X: right(self, X) + 0.01)
+    with pytest.raises(BrokenFile, match="away from XGBoost's own margins"):
+        compare(model, [values_of(model, row) for row in range(3)], {})
 
 
 def test_a_blend_is_tried_where_it_is_asked_for_alone() -> None:
