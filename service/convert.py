@@ -260,7 +260,7 @@ def _covariates(message: Mapping[str, case_pb2.Covariate]) -> dict[str, float | 
 
 
 def _given(message: Mapping[str, float]) -> dict[str, float]:
-    given = dict(sorted(message.items()))
+    given = {name: message[name] for name in sorted(message)}  # a map of protobuf gives its items slowly
     for name, value in given.items():
         _require_feature(name)
         if not math.isfinite(value):

@@ -140,6 +140,8 @@ def require_inputs(model: Model, case: Case) -> None:
     if missing:
         what = listed(list(dict.fromkeys(name for name, _ in missing)))
         raise MissingColumn(f"the model needs {what}, which the case does not have", place=missing[0][1], wanted=what)
+    if not scans:  # nothing is decoded before the model itself checks
+        return
     told: dict[str, float | str] = {f"clinical.{name}": value for name, value in case.clinical.items()}
     told |= case.given
     model.encoding.require_taken(told)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.profile import Profile
 from features.types import Floats
@@ -48,9 +49,13 @@ class BroughtModel:
     engine: Engine
     encoding: Encoding = field(init=False, repr=False)
     """Its columns, made ready."""
+    places: NDArray[np.intp] = field(init=False, repr=False)
+    """Where in an encoded row each value stands that the engine takes."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "encoding", Encoding(self.columns))
+        place = {spec.name: index for index, spec in enumerate(self.columns)} | {THERAPY: len(self.columns)}
+        object.__setattr__(self, "places", np.array([place[name] for name in self.manifest.order], dtype=np.intp))
 
     @property
     def card(self) -> str:
@@ -129,8 +134,7 @@ class BroughtModel:
 
     def rows(self, encoded: Floats) -> Floats:
         """Rows in the engine's own order, of encoded ones, (n, columns + 1), the therapy's number last."""
-        place = {spec.name: index for index, spec in enumerate(self.columns)} | {THERAPY: len(self.columns)}
-        result: Floats = encoded[:, [place[name] for name in self.manifest.order]]
+        result: Floats = encoded[:, self.places]
         return result
 
     def _finite(self, rows: Floats) -> Answers:

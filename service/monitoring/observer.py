@@ -83,6 +83,8 @@ class Observer:
         self._counting: dict[str, _Counting] = {}
         self._known: OrderedDict[int, None] = OrderedDict()
         self._changed = threading.Condition()
+        self._idle = False
+        """Whether the thread waits for a first prediction: only then is it woken, for that costs a call its time."""
         self._writing = threading.Lock()
         self._ended = False
         self._settling = 0
@@ -100,16 +102,11 @@ class Observer:
 
     def observe(self, ticket: Ticket, prediction_id: str, asked: Sequence[Asked]) -> None:
         """Takes note; returns at once."""
-        with self._changed:
-            self._waiting.append(_Observed(ticket, prediction_id, round(self._clock() * 1e6), tuple(asked)))
-            self._changed.notify_all()
+        self._take(_Observed(ticket, prediction_id, round(self._clock() * 1e6), tuple(asked)))
 
     def shadowed(self, ticket: Ticket, prediction_id: str, champion: Asked, challenger: Asked) -> None:
         """Takes note of what a challenger said in shadow; returns at once."""
-        with self._changed:
-            made_us = round(self._clock() * 1e6)
-            self._waiting.append(_Observed(ticket, prediction_id, made_us, (champion,), challenger))
-            self._changed.notify_all()
+        self._take(_Observed(ticket, prediction_id, round(self._clock() * 1e6), (champion,), challenger))
 
     def forget(self, holder: str) -> int:
         """Removes what is kept for a holder; calls that still run for them keep nothing.
@@ -142,11 +139,20 @@ class Observer:
         self._thread.join()
         self._store.close()
 
+    def _take(self, observed: _Observed) -> None:
+        with self._changed:
+            self._waiting.append(observed)
+            if self._idle:
+                self._idle = False
+                self._changed.notify_all()
+
     def _keep_on(self) -> None:
         while True:
             with self._changed:
                 while not self._waiting and not self._ended:
+                    self._idle = True
                     self._changed.wait()
+                self._idle = False
                 if not self._waiting:
                     return
                 self._changed.wait_for(lambda: self._ended or self._settling > 0, GATHER_SECONDS)
