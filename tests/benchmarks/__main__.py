@@ -15,6 +15,7 @@ BENCHMARKS = (
     "models",
     "effects",
     "sim_treatment",
+    "simulated_effects",
     "radiomics",
     "audit",
     "promises",
