@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.types import Floats
 from models.answers import Applicability
@@ -25,7 +26,7 @@ class Cohort:
     """What is kept of the training cohort: centre, spread and how far its own patients lie; no patient."""
 
     centre: tuple[float, ...]
-    """Of the standardised number terms."""
+    """Of the standardised number terms, the first of each raw column."""
     precision: tuple[tuple[float, ...], ...]
     """Inverse of the shrunk covariance."""
     distances: tuple[float, ...]
@@ -43,12 +44,27 @@ class Cohort:
             raise BrokenFile(f"{FILE}: distances are not ascending quantiles")
 
 
+class _NumberTerms:
+    """A design's number terms, one a raw column: who is far in a column that stands in several terms is far once."""
+
+    def __init__(self, design: Design) -> None:
+        self._matrix = DesignMatrix(design)
+        every = self._matrix.number_columns()
+        self._first = np.sort(np.unique(every, return_index=True)[1])
+        self.columns: NDArray[np.intp] = every[self._first]
+        """Raw column of each."""
+
+    def standardised(self, rows: Floats) -> Floats:
+        """Of encoded rows, not bounded, (n, numbers)."""
+        return self._matrix.standardised(rows)[:, self._first]
+
+
 class CohortDistance:
     """Judges rows against a cohort; holds no state that changes."""
 
     def __init__(self, cohort: Cohort, design: Design, columns: Sequence[ColumnSpec]) -> None:
-        self._matrix = DesignMatrix(design)
-        width = self._matrix.number_columns().size
+        self._terms = _NumberTerms(design)
+        width = self._terms.columns.size
         if len(cohort.centre) != width:
             raise BrokenFile(f"{FILE} describes {len(cohort.centre)} number columns; the model has {width}")
         self._centre = np.array(cohort.centre)
@@ -56,14 +72,13 @@ class CohortDistance:
         self._distances = np.array(cohort.distances)
         self._most_outside = cohort.most_outside
         self._columns = tuple(columns)
-        numbers = self._matrix.number_columns()
-        self._parts = None if cohort.parts is None else PartDistances(cohort.parts, columns, numbers)
+        self._parts = None if cohort.parts is None else PartDistances(cohort.parts, columns, self._terms.columns)
         self._lower = _bounds([spec.training_lower for spec in columns], -np.inf)
         self._upper = _bounds([spec.training_upper for spec in columns], np.inf)
 
     def judge(self, row: Floats) -> Applicability:
         """The verdict on one encoded row, (columns + 1,); NaN where a value was imputed."""
-        standardised = self._matrix.standardised(row[None, :])[0]
+        standardised = self._terms.standardised(row[None, :])[0]
         offset = standardised - self._centre
         distance = float(np.sqrt(max(0.0, offset @ self._precision @ offset)))
         percentile = float(np.interp(distance, self._distances, np.linspace(0.0, 1.0, self._distances.size)))
@@ -88,7 +103,7 @@ class CohortDistance:
 
     def ranked(self, rows: Floats) -> Floats:
         """How far each of many encoded rows lies, (n,): its percentile, above 1 for those beyond all of the cohort."""
-        offset = self._matrix.standardised(rows) - self._centre
+        offset = self._terms.standardised(rows) - self._centre
         return reaches(np.sqrt(squares(offset, self._precision)), self._distances)
 
 
@@ -106,8 +121,8 @@ def describe_cohort(
         rows: Encoded training rows, (n, columns + 1).
         generator: Draws the folds.
     """
-    matrix = DesignMatrix(design)
-    X = matrix.standardised(rows)
+    terms = _NumberTerms(design)
+    X = terms.standardised(rows)
     fold = generator.permutation(np.arange(X.shape[0]) % _FOLDS)
     distances = np.empty(X.shape[0])
     for held_out in range(_FOLDS):
@@ -120,7 +135,7 @@ def describe_cohort(
         precision=tuple(tuple(row) for row in spread.precision.tolist()),
         distances=tuple(quantiles_of(distances).tolist()),
         most_outside=max(2, X.shape[1] // 10),
-        parts=describe_parts(columns, matrix.number_columns(), X, rows, distances),
+        parts=describe_parts(columns, terms.columns, X, rows, distances),
     )
 
 

@@ -37,11 +37,12 @@ def compare(model: Model, cases: Sequence[Values], files: Mapping[str, bytes]) -
 
 def _trained(model: TrainedModel, cases: Sequence[Values]) -> str:
     from models.families.blend_engine import BlendEngine  # noqa: PLC0415
+    from models.families.by_therapy_engine import ByTherapyEngine  # noqa: PLC0415
 
     engine = model.fitted.engine
     encoded = np.array([encode_case(model.columns, case, {}) for case in cases])
     X = model.fitted._matrix.apply(np.column_stack([encoded, np.zeros(len(cases))]))
-    if isinstance(engine, BlendEngine):
+    if isinstance(engine, BlendEngine | ByTherapyEngine):
         parts = [(f"{name}: ", one, engine.seen(X, index)) for index, (name, one) in enumerate(engine.members)]
     else:
         parts = [("", engine, X)]

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from models.errors import BadSignature
 from models.families.aft_progression import AcceleratedProgression
 from models.families.blend import Blend
+from models.families.by_therapy import ByTherapy
 from models.families.combat import Unseen
 from models.families.competing_progression import CompetingProgression
 from models.families.cox_net import CoxNet
@@ -39,6 +40,10 @@ _NAMED: tuple[Family, ...] = (
     OrdinalOutcome(),
     Blend("outcome", (XGBoostOutcome(), OrdinalOutcome())),
     Blend("progression", (CoxProgression(), _WEIBULL, _XGBOOST_COX, _XGBOOST_AFT)),
+    ByTherapy("ordinal_by_therapy", OrdinalOutcome()),
+    ByTherapy("xgboost_by_therapy", XGBoostOutcome()),
+    ByTherapy("cox_by_therapy", CoxProgression()),
+    ByTherapy("xgboost_cox_by_therapy", _XGBOOST_COX),
 )
 FAMILIES: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED + _NAMED})
 TRIED: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED})

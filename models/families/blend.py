@@ -71,7 +71,7 @@ class Blend:
         engines = []
         for one, family in zip(content.members, self.members, strict=True):
             own = recipe_of(one, recipe)
-            engines.append(family.load(own, files_of(one.family, files), _unjudged(own.design)).engine)
+            engines.append(family.load(own, files_of(one.family, files), unjudged(own.design)).engine)
         return Fitted.of(recipe, BlendEngine(content, engines), cohort)
 
     def _joined(self, fits: Sequence[Fitted], table: pd.DataFrame, declared: Sequence[str], seed: int) -> Fitted:
@@ -79,7 +79,7 @@ class Blend:
         columns = tuple(specs[name] for name in declared if name in specs)
         first = fits[0].recipe
         assert all(fit.recipe.time_days == first.time_days for fit in fits)  # noqa: S101 - days are the target's
-        design, taken = _union([fit.recipe for fit in fits], [spec.name for spec in columns])
+        design, taken = union([fit.recipe for fit in fits], [spec.name for spec in columns])
         rows = encode(columns, first.therapies, table)
         X = DesignMatrix(design).apply(rows)
         members = tuple(
@@ -114,7 +114,7 @@ class Blend:
         return Fitted.centred(recipe, engine, cohort, rows)
 
 
-def _union(recipes: Sequence[Recipe], columns: Sequence[str]) -> tuple[Design, list[tuple[int, ...]]]:
+def union(recipes: Sequence[Recipe], columns: Sequence[str]) -> tuple[Design, list[tuple[int, ...]]]:
     """All terms that any member takes, each once, and which of them each takes, in its own order.
 
     The same column, centre and fill make the same term: members that screened alike share them.
@@ -132,7 +132,7 @@ def _union(recipes: Sequence[Recipe], columns: Sequence[str]) -> tuple[Design, l
     return Design(tuple(terms)), taken
 
 
-def _unjudged(design: Design) -> Cohort:
+def unjudged(design: Design) -> Cohort:
     """A member's cohort, of which nobody asks how far a patient lies from it: the whole model's is asked."""
     width = DesignMatrix(design).number_columns().size
     return Cohort((0.0,) * width, ((0.0,) * width,) * width, (0.0, 1.0), 0)

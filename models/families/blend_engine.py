@@ -80,7 +80,7 @@ class BlendEngine:
         for index, (member, engine) in enumerate(zip(self._content.members, self.engines, strict=True)):
             rows = self.seen(X, index)
             own = engine.contributions(rows) - np.array(member.centre)
-            shares[:, self._at[index]] += _steepness(member.calibration, own, engine, rows) * own
+            shares[:, self._at[index]] += steepness(member.calibration, own, engine, rows) * own
         return shares / len(self.engines)
 
     def files(self) -> dict[str, bytes]:
@@ -129,7 +129,7 @@ def recipe_of(member: Member, whole: Recipe) -> Recipe:
     )
 
 
-def _steepness(calibration: Calibration, own: Floats, engine: Engine, rows: Floats) -> Floats:
+def steepness(calibration: Calibration, own: Floats, engine: Engine, rows: Floats) -> Floats:
     """How much calibrated log-odds differ for each unit of raw ones, (n, 1)."""
     if calibration.kind == "platt":
         return np.full((rows.shape[0], 1), calibration.slope)

@@ -21,4 +21,8 @@ FAMILIES: tuple[tuple[Task, str], ...] = (
     ("outcome", "ordinal"),
     ("outcome", "blend"),
     ("progression", "blend"),
+    ("outcome", "ordinal_by_therapy"),
+    ("outcome", "xgboost_by_therapy"),
+    ("progression", "cox_by_therapy"),
+    ("progression", "xgboost_cox_by_therapy"),
 )

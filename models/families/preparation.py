@@ -59,10 +59,7 @@ def prepare(table: pd.DataFrame, target: Target, columns: Sequence[ColumnSpec]) 
     Raises:
         BadCohort: Too few patients or events, or no usable column.
     """
-    target.require_enough()
-    count = target.response.size if isinstance(target, OutcomeTarget) else target.event.size
-    if count != len(table):
-        raise BadCohort(f"{len(table)} rows and {count} targets")
+    require_enough(table, target)
     completed = complete(columns, table)
     therapies = therapies_of(table)
     rows = encode(completed, therapies, table)
@@ -70,6 +67,18 @@ def prepare(table: pd.DataFrame, target: Target, columns: Sequence[ColumnSpec]) 
     X = DesignMatrix(Design(terms)).apply(rows)
     told = _telling(terms, X, target)
     return Prepared(completed, therapies, rows, tuple(terms[index] for index in told), X[:, told])
+
+
+def require_enough(table: pd.DataFrame, target: Target) -> None:
+    """Checks that there is something to learn, and a target for each row.
+
+    Raises:
+        BadCohort: There is not.
+    """
+    target.require_enough()
+    count = target.response.size if isinstance(target, OutcomeTarget) else target.event.size
+    if count != len(table):
+        raise BadCohort(f"{len(table)} rows and {count} targets")
 
 
 def _telling(terms: Sequence[Term], X: Floats, target: Target) -> list[int]:

@@ -41,7 +41,7 @@ def test_a_manifest_says_how_its_features_are_taken() -> None:
         Manifest(recipe, facts("progression", profile=""))
     with pytest.raises(BadSignature, match="encoder"):
         Manifest(recipe, facts("progression", encoder=""))
-    with pytest.raises(BadSignature, match="known: blend, competing, cox, cox_net, fusion"):
+    with pytest.raises(BadSignature, match="known: blend, competing, cox, cox_by_therapy, cox_net, fusion"):
         family_of("progression", "xgboost")
 
 

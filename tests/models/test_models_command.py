@@ -179,7 +179,9 @@ def test_a_wrong_call_is_one_line_and_code_2(capsys: Output, arguments: list[str
 
 def test_a_family_of_the_other_task_and_no_manifest_are_code_2(home: Path, capsys: Output) -> None:
     assert main(training(home, "outcome", "cox")) == 2
-    assert "no family 'cox' for outcome; known: blend, fusion, ordinal, xgboost" in capsys.readouterr().err
+    assert (
+        "no family 'cox' for outcome; known: blend, fusion, ordinal, ordinal_by_therapy, xgb" in capsys.readouterr().err
+    )
     assert main(training(home, "outcome", "xgboost", "none.csv")) == 2
     assert "there is no cohort manifest" in capsys.readouterr().err
     assert main(training(home, "outcome", "xgboost", "sim")) == 2
