@@ -16,6 +16,7 @@ BENCHMARKS = (
     "effects",
     "sim_treatment",
     "simulated_effects",
+    "by_therapy",
     "radiomics",
     "audit",
     "promises",

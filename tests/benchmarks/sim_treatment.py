@@ -48,7 +48,7 @@ FIRST_SEED = int(os.environ.get("RADRESPONSE_SIM_TREATMENT_SEED", "30000"))
 _TEST = 1000
 _APART = 5_000
 """Between seeds of the intervals and of the advice."""
-_OURS = ("cox", "xgboost_cox", "fusion")
+_OURS = ("xgboost_cox_by_therapy", "cox_by_therapy", "xgboost_cox", "cox", "fusion")
 _GRID = np.linspace(0.0, HORIZON, 61)
 
 
