@@ -57,7 +57,8 @@ def measure(say: Say) -> dict[str, Any]:
                     f"{what} {value:.{digits}f}"
                     for what, value in zip(("estimate", "difference", "lost"), mean, strict=False)
                 )
-                say(f"{patients:>5} patients  {task}-{name:24} {said}  ({mean[3]:.1f} s)")
+                model = f"{task}-{name}"
+                say(f"{patients:>5} patients  {model:36} {said}  ({mean[3]:.1f} s)")
     return figures
 
 
