@@ -24,8 +24,8 @@ def test_draws_of_two_therapies_are_those_that_figures_were_published_of() -> No
     assert known.outcome.response.sum() == 191
     assert known.progression.event.sum() == 296
     assert known.progression.time_days.sum() == pytest.approx(168081.87911437766, rel=1e-12)
-    assert true_probability_gain() == pytest.approx(0.12534977784213247, rel=1e-12)
-    assert true_restricted_mean_gain() == pytest.approx(54.00525122875217, rel=1e-12)
+    assert known.probability_gain.mean() == pytest.approx(0.14166705086936218, rel=1e-12)
+    assert known.restricted_mean_gain.mean() == pytest.approx(62.17622338433281, rel=1e-12)
 
 
 def test_three_therapies_are_given_as_often_as_each_patients_chances_say() -> None:
@@ -63,21 +63,19 @@ def test_patients_under_each_of_three_therapies_fare_as_was_to_be_expected_of_th
 
 @pytest.mark.parametrize("either", [True, False])
 @pytest.mark.parametrize("name", ["new", "other"])
-def test_true_gains_are_those_of_the_law_written_out(name: str, either: bool) -> None:
-    """By Gauss and Hermite's nodes, over those given either or over everybody."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(30)
-    x0, x1, x2 = np.meshgrid(nodes, nodes, nodes, indexing="ij")
-    weight = weights[:, None, None] * weights[:, None] * weights
-    odds = {"old": np.exp(0.2), "new": np.exp(0.8 * x0 - 0.5 * x1), "other": np.exp(0.05 - 0.4 * x0 + 0.5 * x2)}
-    if either:
-        weight = weight * (odds["old"] + odds[name]) / (odds["old"] + odds["new"] + odds["other"])
-
-    def expected(gain: Floats) -> tuple[Floats, Floats]:
-        score = 0.9 * x0 - 0.4 * x1 + gain
-        rate = np.exp(-0.6 * score) / 500
-        return 1 / (1 + np.exp(0.3 - score)), (1 - np.exp(-HORIZON * rate)) / rate
-
-    under, without = expected({"new": 0.6 + 0.7 * x1, "other": 0.2 + 0.6 * x2}[name]), expected(0.0 * x0)
+def test_true_gains_are_the_means_of_many_patients(name: str, either: bool) -> None:
+    known, arm = several(100_000, 5), THERAPIES.index(name)
     told = (true_gains() if either else true_gains_of_all())[name]
-    assert told.probability == pytest.approx(np.average(under[0] - without[0], weights=weight), abs=0.001)
-    assert told.restricted_mean == pytest.approx(np.average(under[1] - without[1], weights=weight), abs=0.6)
+    given = known.frame[THERAPY].to_numpy(dtype=str)
+    rows = np.flatnonzero((given == name) | (given == THERAPIES[0]) | (not either))
+    for expected, truth in ((known.probability, told.probability), (known.restricted_mean, told.restricted_mean)):
+        gain = expected[arm, rows] - expected[0, rows]
+        assert gain.mean() == pytest.approx(truth, abs=3 * float(gain.std()) / np.sqrt(rows.size))
+
+
+def test_true_gains_are_those_of_the_law() -> None:
+    """Written out once by hand, with 60 and with 90 nodes a column."""
+    assert true_gains()["new"].probability == pytest.approx(0.11650627586501, rel=1e-9)
+    assert true_gains()["other"].restricted_mean == pytest.approx(20.53824015629817, rel=1e-9)
+    assert true_probability_gain() == pytest.approx(0.12463802164709, rel=1e-9)
+    assert true_restricted_mean_gain() == pytest.approx(53.71429103536517, rel=1e-9)
