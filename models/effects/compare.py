@@ -125,7 +125,10 @@ def compare(
         return answer(overlap.refused(*counts, reason))
     results = _results(target, treated, how.horizons)
     wanted = {result.name: (result.values, result.scale) for result in results}
-    fits = [cross_fit(frame, columns, target, treated, wanted, how.seed + repeat) for repeat in range(REPEATS)]
+    fits = [
+        cross_fit(frame, columns, target, treated, wanted, how.seed + repeat, learners=how.learners)
+        for repeat in range(REPEATS)
+    ]
     propensity = np.median([one.propensity for one in fits], axis=0)
     judged = overlap.judge(frame, columns, treated, propensity, therapy, reference)
     if judged.verdict == "refused":

@@ -39,7 +39,7 @@ class Nuisances:
     under: Mapping[str, tuple[Floats, Floats]]
     """By result: what is expected under the reference and under the option, (n,) each; the T-learner."""
     single: Mapping[str, tuple[Floats, Floats]]
-    """The same by one regression for both therapies; the S-learner."""
+    """The same by one regression for both therapies; the S-learner. Empty where no learners were asked for."""
     fold: np.ndarray
     designs: tuple[tuple[Floats, Floats], ...]
     """Of each fold, the columns of its training patients and of those held out."""
@@ -52,6 +52,8 @@ def cross_fit(
     treated: Bools,
     results: Mapping[str, tuple[Floats, regression.Scale]],
     seed: int,
+    *,
+    learners: bool = True,
 ) -> Nuisances:
     """Fits everything once a fold.
 
@@ -62,12 +64,13 @@ def cross_fit(
         treated: Whether each patient had the option rather than the reference.
         results: By name, one number a patient and its scale.
         seed: Of folds and regressions.
+        learners: Whether the S-learner's regression is fitted beside, on which no doubly robust estimate stands.
     """
     size = treated.size
     fold = _folds(target, treated, seed)
     propensity = np.empty(size)
     under = {name: (np.empty(size), np.empty(size)) for name in results}
-    single = {name: (np.empty(size), np.empty(size)) for name in results}
+    single = {name: (np.empty(size), np.empty(size)) for name in results if learners}
     designs = []
     for index in range(FOLDS):
         seen, unseen = np.flatnonzero(fold != index), np.flatnonzero(fold == index)
@@ -80,6 +83,8 @@ def cross_fit(
             for arm in (0, 1):
                 own = given == bool(arm)
                 under[name][arm][unseen] = regression.fit(X[own], known[own], scale, seed)(X_unseen)
+            if not learners:
+                continue
             both = regression.fit(with_therapy(X, given), known, scale, seed)
             for arm in (0, 1):
                 told = np.full(unseen.size, bool(arm))

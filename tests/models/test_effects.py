@@ -162,6 +162,8 @@ def test_learners_agree_on_the_average_and_the_advice_beats_one_therapy_for_all(
         assert one.difference.value == pytest.approx(known.probability_gain.mean(), abs=0.08)
         assert one.policy_value.value > max(effect.option.value, effect.reference.value) - 0.03
     assert by_name["unadjusted"].policy_value is None
+    alone = compare(known.frame, COLUMNS, known.outcome, PAIR, QUICK).effects[0]
+    assert alone.learners == () and alone == replace(effect, learners=())  # what stands beside moves nothing
 
 
 @pytest.mark.parametrize("seed", range(3))
