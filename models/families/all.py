@@ -20,15 +20,18 @@ from models.families.target import Task
 from models.families.xgboost_outcome import XGBoostOutcome
 from models.families.xgboost_progression import XGBoostProgression
 
+_WEIBULL = AcceleratedProgression("weibull", "extreme")
+_XGBOOST_COX = XGBoostProgression("xgboost_cox", "survival:cox")
+_XGBOOST_AFT = XGBoostProgression("xgboost_aft", "survival:aft")
 _TRIED: tuple[Family, ...] = (
     XGBoostOutcome(),
     CoxProgression(),
     Fusion("outcome"),
     Fusion("progression"),
+    OrdinalOutcome(),
+    Blend("outcome", (XGBoostOutcome(), OrdinalOutcome())),
+    Blend("progression", (CoxProgression(), _WEIBULL, _XGBOOST_COX, _XGBOOST_AFT)),
 )
-_WEIBULL = AcceleratedProgression("weibull", "extreme")
-_XGBOOST_COX = XGBoostProgression("xgboost_cox", "survival:cox")
-_XGBOOST_AFT = XGBoostProgression("xgboost_aft", "survival:aft")
 _NAMED: tuple[Family, ...] = (
     _WEIBULL,
     AcceleratedProgression("log_normal", "normal"),
@@ -36,9 +39,6 @@ _NAMED: tuple[Family, ...] = (
     _XGBOOST_COX,
     _XGBOOST_AFT,
     CompetingProgression(),
-    OrdinalOutcome(),
-    Blend("outcome", (XGBoostOutcome(), OrdinalOutcome())),
-    Blend("progression", (CoxProgression(), _WEIBULL, _XGBOOST_COX, _XGBOOST_AFT)),
 )
 FAMILIES: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED + _NAMED})
 TRIED: Mapping[tuple[Task, str], Family] = MappingProxyType({(one.task, one.name): one for one in _TRIED})
