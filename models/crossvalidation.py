@@ -20,7 +20,7 @@ from models.families.target import OutcomeTarget, ProgressionTarget, Target
 from models.folds import Fold, patient_folds, usable_folds
 from models.progress import progress_bar
 from models.splits import Predictor, Said, Split
-from models.survival_error import evaluation_days, integrated_brier
+from models.survival_error import evaluation_days, integrated_errors
 
 MODEL = "model"
 
@@ -61,11 +61,15 @@ class CrossValidation:
 
     def error(self, who: str) -> float:
         """Brier score, or integrated Brier score, of one of them."""
-        unseen, once = self.unseen[who], np.ones((1, self.fold.size))
+        return float(self.errors(who).mean())
+
+    def errors(self, who: str) -> Floats:
+        """Each patient's part in that score of one of them, (n,)."""
+        unseen = self.unseen[who]
         if isinstance(self.target, OutcomeTarget):
-            return float(((probability(unseen.score) - self.target.response) ** 2).mean())
+            return np.asarray((probability(unseen.score) - self.target.response) ** 2)
         assert unseen.survival is not None and self.days is not None  # noqa: S101 - progression has both
-        return float(integrated_brier(self.target, unseen.survival, self.days, once)[0])
+        return integrated_errors(self.target, unseen.survival, self.days)
 
 
 @dataclass(frozen=True, slots=True)

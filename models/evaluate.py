@@ -16,6 +16,7 @@ from models.evaluation_report import Choice, EvaluationReport, Sizes
 from models.families.all import TRIED, family_of, harmonised, recalibrated, searched, stratified
 from models.families.columns import THERAPY
 from models.families.family import Family, Searchable
+from models.families.known import standing
 from models.families.screening import MOST_COLUMNS
 from models.families.search import Searching
 from models.families.target import OutcomeTarget, ProgressionTarget, Task
@@ -200,7 +201,10 @@ def _chosen(
     if len(predictors) == 1:
         return (next(iter(predictors)),) * validation.folds
     with progress_bar(validation.folds, "choosing a family", "fold", shown=how.progress) as bar:
-        return choose(predictors, table.frame, table.target, validation, seed=how.seed, bar=bar, pool=pool)
+        stands = standing(predictors)
+        return choose(
+            predictors, table.frame, table.target, validation, seed=how.seed, bar=bar, standing=stands, pool=pool
+        )
 
 
 def _decision_curve(validation: CrossValidation, seed: int) -> tuple[tuple[NetBenefit, ...], int | None]:
@@ -219,6 +223,9 @@ def _decision_curve(validation: CrossValidation, seed: int) -> tuple[tuple[NetBe
 def _protocol(folds: int, families: tuple[Family, ...], how: Evaluating) -> str:
     every = ", ".join(one.name for one in families)
     chosen = f"; the model is chosen among {every} by {INNER_FOLDS} inner folds of each training fold"
+    stands = standing([one.name for one in families])
+    if stands is not None:
+        chosen += f": {stands}, unless another has a smaller Brier score there by two standard errors of the difference"
     able = ", ".join(one.name for one in families if isinstance(one, Searchable))
     settings = f"; settings of {able} are searched by {how.search} trials inside each fit" if how.search else ""
     settings += "; hazards are recalibrated by inner folds of each fit" if how.recalibrate else ""

@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 import numpy as np
 import pandas as pd
 
+from models.chance import beats
 from models.crossvalidation import CrossValidation, Unseen, split_of, validate
 from models.families.target import OutcomeTarget, Target
 from models.progress import Progress
@@ -22,11 +23,13 @@ def choose(
     *,
     seed: int,
     bar: Progress,
+    standing: str | None = None,
     pool: Executor | None = None,
 ) -> tuple[str, ...]:
-    """The name of the best predictor of each outer fold, judged inside its training patients alone.
+    """The name of the predictor to believe in each outer fold, judged inside its training patients alone.
 
-    Best is the smallest Brier score, or integrated Brier score: order and calibration count.
+    That is the one that stands, unless another has a smaller Brier score, or integrated Brier score, beyond chance; of
+    several that have, and where none stands, it is the smallest: order and calibration count.
     """
     chosen = []
     for held_out in range(validation.folds):
@@ -40,7 +43,7 @@ def choose(
             progress=False,
             pool=pool,
         )
-        chosen.append(min(predictors, key=inner.error))
+        chosen.append(_best(tuple(predictors), inner, standing))
         bar.update()
     return tuple(chosen)
 
@@ -64,3 +67,11 @@ def assembled(validation: CrossValidation, chosen: Sequence[str]) -> Unseen:
 def positives(target: Target) -> int:
     """Patients with response, or with the event seen."""
     return int((target.response if isinstance(target, OutcomeTarget) else target.event).sum())
+
+
+def _best(names: Sequence[str], validation: CrossValidation, standing: str | None) -> str:
+    if standing is None:
+        return min(names, key=validation.error)
+    losses = {name: validation.errors(name) for name in names}
+    better = [name for name in names if beats(losses[name], losses[standing])]
+    return min(better, key=validation.error, default=standing)

@@ -70,6 +70,29 @@ def integrated_brier(target: ProgressionTarget, survival: Floats, days: Floats, 
 
     Source: Graf et al., Stat Med 18 (1999) 2529; with competing events Schoop et al., Biom J 53 (2011) 88.
     """
+    error, seen = _errors(target, survival, days)
+    if seen is not None:
+        whole = weights @ seen
+        by_day = np.divide(weights @ error, whole, out=np.full_like(whole, np.nan), where=whole > 0)
+        late: Floats = np.trapezoid(by_day, days, axis=1) / (days[-1] - days[0])
+        return late
+    each = np.trapezoid(error, days, axis=1) / (days[-1] - days[0])
+    draws: Floats = weights @ each / weights.sum(axis=1)
+    return draws
+
+
+def integrated_errors(target: ProgressionTarget, survival: Floats, days: Floats) -> Floats:
+    """Each patient's part in the integrated Brier score, (n,): their mean is the score. See `integrated_brier`."""
+    error, seen = _errors(target, survival, days)
+    if seen is not None:
+        whole = seen.mean(axis=0)
+        error = np.divide(error, whole, out=np.full_like(error, np.nan), where=whole > 0)
+    each: Floats = np.trapezoid(error, days, axis=1) / (days[-1] - days[0])
+    return each
+
+
+def _errors(target: ProgressionTarget, survival: Floats, days: Floats) -> tuple[Floats, Floats | None]:
+    """Each patient's weighted squared error on each day, (n, days), and with late entry the weights of those seen."""
     progressed = (target.time_days[:, None] <= days[None, :]) & target.event[:, None]
     watched = target.time_days[:, None] > days[None, :]
     own = watched_at_own_time(target)[:, None]
@@ -83,12 +106,6 @@ def integrated_brier(target: ProgressionTarget, survival: Floats, days: Floats, 
         known = (target.time_days[:, None] <= days[None, :]) & ended(target)[:, None] & (own > 0)
         seen = np.divide(1.0, own, out=np.zeros(survival.shape), where=known)
         seen += np.where(watched, 1 / np.where(at_day > 0, at_day, np.inf), 0.0)
-        error += np.where(watched, (1 - survival) ** 2 * seen, 0.0)
-        whole = weights @ seen
-        by_day = np.divide(weights @ error, whole, out=np.full_like(whole, np.nan), where=whole > 0)
-        late: Floats = np.trapezoid(by_day, days, axis=1) / (days[-1] - days[0])
-        return late
+        return error + np.where(watched, (1 - survival) ** 2 * seen, 0.0), seen
     error += np.where(watched, (1 - survival) ** 2 / np.where(at_day > 0, at_day, np.inf), 0.0)
-    each = np.trapezoid(error, days, axis=1) / (days[-1] - days[0])
-    draws: Floats = weights @ each / weights.sum(axis=1)
-    return draws
+    return error, None

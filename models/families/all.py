@@ -21,15 +21,18 @@ from models.families.target import Task
 from models.families.xgboost_outcome import XGBoostOutcome
 from models.families.xgboost_progression import XGBoostProgression
 
+_WEIBULL = AcceleratedProgression("weibull", "extreme")
+_XGBOOST_COX = XGBoostProgression("xgboost_cox", "survival:cox")
+_XGBOOST_AFT = XGBoostProgression("xgboost_aft", "survival:aft")
 _TRIED: tuple[Family, ...] = (
     XGBoostOutcome(),
     CoxProgression(),
     Fusion("outcome"),
     Fusion("progression"),
+    OrdinalOutcome(),
+    Blend("outcome", (XGBoostOutcome(), OrdinalOutcome())),
+    Blend("progression", (CoxProgression(), _WEIBULL, _XGBOOST_COX, _XGBOOST_AFT)),
 )
-_WEIBULL = AcceleratedProgression("weibull", "extreme")
-_XGBOOST_COX = XGBoostProgression("xgboost_cox", "survival:cox")
-_XGBOOST_AFT = XGBoostProgression("xgboost_aft", "survival:aft")
 _NAMED: tuple[Family, ...] = (
     _WEIBULL,
     AcceleratedProgression("log_normal", "normal"),
@@ -37,9 +40,6 @@ _NAMED: tuple[Family, ...] = (
     _XGBOOST_COX,
     _XGBOOST_AFT,
     CompetingProgression(),
-    OrdinalOutcome(),
-    Blend("outcome", (XGBoostOutcome(), OrdinalOutcome())),
-    Blend("progression", (CoxProgression(), _WEIBULL, _XGBOOST_COX, _XGBOOST_AFT)),
     ByTherapy("ordinal_by_therapy", OrdinalOutcome()),
     ByTherapy("xgboost_by_therapy", XGBoostOutcome()),
     ByTherapy("cox_by_therapy", CoxProgression()),

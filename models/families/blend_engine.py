@@ -59,20 +59,25 @@ class BlendEngine:
         return X[:, self._at[member]]
 
     def score(self, X: Floats) -> Scores:
-        """Means of the members' log-odds, or of their log cumulative hazards on each day; replicates by their index."""
+        """Means of the members' log-odds, or of their log cumulative hazards on each day.
+
+        A replicate is the mean of the members' of that index, moved by how far one member, each in turn, lies from the
+        mean of all: members that disagree tell that the answer hangs on which were taken.
+        """
         said = [engine.score(self.seen(X, index)) for index, engine in enumerate(self.engines)]
         odds = [one for one in said if isinstance(one, OutcomeScores)]
         if odds:
             by = [one.calibration for one in self._content.members]
-            return OutcomeScores(
-                _mean([each.apply(one.log_odds) for each, one in zip(by, odds, strict=True)]),
-                _mean([each.apply(one.replicates) for each, one in zip(by, odds, strict=True)]),
-            )
+            each = np.stack([how.apply(one.log_odds) for how, one in zip(by, odds, strict=True)])
+            spread = np.stack([how.apply(one.replicates) for how, one in zip(by, odds, strict=True)]).mean(axis=0)
+            mean: Floats = each.mean(axis=0)
+            return OutcomeScores(mean, spread + _in_turn(each - mean, len(spread)))
         hazards = [one for one in said if isinstance(one, ProgressionScores)]
-        return ProgressionScores(
-            _geometric_mean([one.cumulative_hazard for one in hazards]),
-            _geometric_mean([one.replicates for one in hazards]),
-        )
+        each = np.stack([one.cumulative_hazard for one in hazards])
+        spread, mean = _geometric_mean(np.stack([one.replicates for one in hazards])), _geometric_mean(each)
+        moves = np.divide(each, mean, out=np.ones_like(each), where=mean > 0)
+        moved: Floats = np.maximum.accumulate(spread * _in_turn(moves, len(spread)), axis=-1)  # else it may fall
+        return ProgressionScores(mean, moved)
 
     def contributions(self, X: Floats) -> Floats:
         """Means of the members' shares of each term; a term that a member does not take has none of it there."""
@@ -138,14 +143,13 @@ def steepness(calibration: Calibration, own: Floats, engine: Engine, rows: Float
     return calibration.steepness(scores.log_odds, scores.log_odds - own.sum(axis=1))[:, None]
 
 
-def _mean(parts: Sequence[Floats]) -> Floats:
-    mean: Floats = np.mean(np.stack(parts), axis=0)
-    return mean
+def _in_turn(moves: Floats, count: int) -> Floats:
+    """One member's, (members, ...), for each of so many replicates."""
+    return moves[np.arange(count) % len(moves)]
 
 
-def _geometric_mean(parts: Sequence[Floats]) -> Floats:
-    """The mean on the scale of logarithms; 0 where one of them is 0, as all are on day 0."""
-    stacked = np.stack(parts)
-    logs = np.log(stacked, out=np.full(stacked.shape, -np.inf), where=stacked > 0)
+def _geometric_mean(parts: Floats) -> Floats:
+    """The mean of (parts, ...) on the scale of logarithms; 0 where one of them is 0, as all are on day 0."""
+    logs = np.log(parts, out=np.full(parts.shape, -np.inf), where=parts > 0)
     mean: Floats = np.exp(logs.mean(axis=0))
     return mean

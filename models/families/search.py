@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.types import Floats
+from models.chance import beats
 from models.errors import BadCohort, BadSignature, BrokenFile
 from models.progress import progress_bar
-
-_ERRORS = 2.0
-"""Standard errors by which settings must be better than the fixed ones: with one, all of the gain was often chance."""
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -142,8 +140,7 @@ def search(
             study.tell(trial, None if failed else mean, optuna.trial.TrialState.FAIL if failed else None)
             bar.update()
     best = min(range(len(losses)), key=lambda index: float(losses[index].mean()))
-    gain = losses[0] - losses[best]
-    if gain.mean() <= _ERRORS * gain.std(ddof=1) / math.sqrt(gain.size):
+    if not beats(losses[best], losses[0]):
         best = 0
     settings = tuple(Setting(name, float(value)) for name, value in tried[best].items())
     return Searched(searching.trials, best + 1, settings, float(losses[0].mean()), float(losses[best].mean()))

@@ -23,6 +23,7 @@ from models.errors import ModelError
 from models.evaluation import Estimate, area_under_curve, patient_draws
 from models.families.all import FAMILIES, TRIED, family_of
 from models.families.columns import ColumnSpec
+from models.families.known import standing
 from models.families.target import OutcomeTarget, ProgressionTarget, Task
 from models.leakage.table import refuse_leaky_table
 from models.nested import assembled, choose
@@ -99,7 +100,7 @@ def _cohort(name: str, request: TableRequest, say: Say) -> dict[str, Any]:
     beside |= {one.name: OfBaseline(one) for one in baselines(table.columns) if one.columns}
     said = validate({**ours, **beside}, table.frame, table.target, folds=FOLDS, seed=SEED, progress=False)
     with progress_bar(said.folds, f"choosing for {name}", "fold", shown=False) as bar:
-        chosen = choose(ours, table.frame, table.target, said, seed=SEED, bar=bar)
+        chosen = choose(ours, table.frame, table.target, said, seed=SEED, bar=bar, standing=standing(ours))
     whole = replace(said, unseen={"ours": assembled(said, chosen), **said.unseen})
     return _told(name, whole, request.task, chosen, say)
 

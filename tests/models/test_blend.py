@@ -1,5 +1,6 @@
-"""A blend answers by the mean of its members, for the estimate and for each replicate, and says whose fit fails."""
+"""A blend answers by the mean of its members; its replicates tell how these disagree; it says whose fit fails."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from builders.tables import EMBEDDED, Known, known
 from builders.versions import cohort, fitted, loaded, values_of
 
+from features.types import Floats
 from models.admission.parity import compare
 from models.calibration import Calibration
 from models.errors import BadCohort, BrokenFile
@@ -42,27 +44,39 @@ def fresh() -> pd.DataFrame:
     return table
 
 
-def test_log_odds_and_their_replicates_are_the_means_of_those_of_members() -> None:
+def means_of(hazards: Sequence[Floats]) -> Floats:
+    """Geometric ones."""
+    mean: Floats = np.prod(np.stack(hazards), axis=0) ** (1 / len(hazards))
+    return mean
+
+
+def test_log_odds_are_the_means_of_those_of_members_and_replicates_tell_how_members_disagree() -> None:
     said = fitted("outcome", "blend").predict(fresh())
     each = [one.predict(fresh()) for one in members_of("outcome")]
     assert isinstance(said, OutcomeScores) and said.replicates.shape == (6, 60)
     odds = [one for one in each if isinstance(one, OutcomeScores)]
     assert np.allclose(said.log_odds, np.mean([one.log_odds for one in odds], axis=0), rtol=0, atol=1e-12)
-    assert np.allclose(said.replicates, np.mean([one.replicates for one in odds], axis=0), rtol=0, atol=1e-12)
+    means = np.mean([one.replicates for one in odds], axis=0)
+    for index, replicate in enumerate(said.replicates):
+        away = odds[index % 2].log_odds - said.log_odds
+        assert np.abs(away).max() > 0.1
+        assert np.allclose(replicate, means[index] + away, rtol=0, atol=1e-12)
+    assert np.allclose(said.replicates.mean(axis=0), means.mean(axis=0), rtol=0, atol=1e-12)
 
 
-def test_hazards_and_their_replicates_are_the_geometric_means_of_those_of_members_on_every_day() -> None:
+def test_hazards_are_the_geometric_means_of_those_of_members_on_every_day_and_replicates_tell_of_each() -> None:
     said = fitted("progression", "blend").predict(fresh())
     each = [one.predict(fresh()) for one in members_of("progression")]
     assert isinstance(said, ProgressionScores)
     hazards = [one for one in each if isinstance(one, ProgressionScores)]
     assert len(hazards) == len(each) == 4
-    for mine, theirs in (
-        (said.cumulative_hazard, [one.cumulative_hazard for one in hazards]),
-        (said.replicates, [one.replicates for one in hazards]),
-    ):
-        product = np.prod(np.stack(theirs), axis=0)
-        assert np.allclose(mine, product**0.25, rtol=1e-9, atol=0)
+    assert np.allclose(said.cumulative_hazard, means_of([one.cumulative_hazard for one in hazards]), rtol=1e-9, atol=0)
+    spread = means_of([one.replicates for one in hazards])
+    for index, replicate in enumerate(said.replicates):
+        one, mean = hazards[index % 4].cumulative_hazard[:, 1:], said.cumulative_hazard[:, 1:]
+        moved = np.maximum.accumulate(spread[index, :, 1:] * one / mean, axis=1)
+        assert np.allclose(replicate[:, 1:], moved, rtol=1e-9, atol=0)
+    for mine in (said.cumulative_hazard, said.replicates):
         assert (mine[..., 0] == 0).all() and (np.diff(mine, axis=-1) >= 0).all() and (mine[..., -1] > 0).all()
 
 
@@ -165,8 +179,8 @@ def test_a_member_whose_trees_answer_otherwise_is_not_admitted(tmp_path: Path, m
         compare(model, [values_of(model, row) for row in range(3)], {})
 
 
-def test_a_blend_is_tried_where_it_is_asked_for_alone() -> None:
-    assert not {name for _, name in TRIED} & {"blend"}
+def test_a_blend_is_tried_unasked_for_either_task() -> None:
+    assert {task for task, name in TRIED if name == "blend"} == set(TASKS)
 
 
 def test_a_fit_that_fails_leaves_no_trace_in_later_draws() -> None:

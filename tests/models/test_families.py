@@ -149,15 +149,10 @@ def test_what_is_true_is_found(task: Task, family: str) -> None:
 
 @every_family
 def test_intervals_hold_the_truth_of_new_patients(task: Task, family: str) -> None:
-    """On average, at this size; `builders/interval_coverage.py` gives the figures for larger ones.
-
-    A mean varies less than its members and errs as they do, so that its intervals are narrower about the same error:
-    here a difference is held in 58 % by the blend and in 61 % by either member; on sixteen other cohorts in 83 %
-    against 84 and 87 %.
-    """
+    """On average, at this size; `builders/interval_coverage.py` gives the figures for larger ones."""
     estimate, difference = coverage(fitted(task, family), known(300, seed=41, noise_columns=4))
     assert 0.7 < estimate <= 1.0
-    assert (0.5 if family == "blend" else 0.6) < difference <= 1.0
+    assert 0.6 < difference <= 1.0
 
 
 @every_family
