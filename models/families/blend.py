@@ -1,7 +1,6 @@
 """Several families in place of a choice among them: all learn from the same patients, and answer by their mean."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,11 +8,12 @@ import pandas as pd
 from models.applicability import Cohort, describe_cohort
 from models.calibration import Calibration
 from models.errors import BadCohort, BrokenFile
-from models.families.blend_engine import FILE, BlendEngine, BlendFile, Member, files_of, named, recipe_of
+from models.families.blend_engine import FILE, BlendEngine, BlendFile
 from models.families.bootstrap import drawn_alike
-from models.families.columns import THERAPY, ColumnSpec, encode
-from models.families.design import Design, DesignMatrix, Term
+from models.families.columns import ColumnSpec, encode
+from models.families.design import DesignMatrix
 from models.families.family import REPLICATES, Check, Family, Fitted
+from models.families.members import Member, files_of, named, recipe_of, union, unjudged
 from models.families.recipe import Recipe
 from models.families.scans import needed_scans
 from models.families.target import Target, Task
@@ -112,27 +112,3 @@ class Blend:
         cohort = describe_cohort(design, columns, rows, np.random.default_rng(seed))
         engine = BlendEngine(BlendFile(members), [fit.engine for fit in fits])
         return Fitted.centred(recipe, engine, cohort, rows)
-
-
-def union(recipes: Sequence[Recipe], columns: Sequence[str]) -> tuple[Design, list[tuple[int, ...]]]:
-    """All terms that any member takes, each once, and which of them each takes, in its own order.
-
-    The same column, centre and fill make the same term: members that screened alike share them.
-    """
-    at = {name: index for index, name in enumerate((*columns, THERAPY))}
-    terms: dict[Term, int] = {}
-    taken = []
-    for recipe in recipes:
-        names = (*(spec.name for spec in recipe.columns), THERAPY)
-        own: list[int] = []
-        for term in recipe.design.terms:
-            of = own[term.of] if term.of >= 0 else -1
-            own.append(terms.setdefault(replace(term, column=at[names[term.column]], of=of), len(terms)))
-        taken.append(tuple(own))
-    return Design(tuple(terms)), taken
-
-
-def unjudged(design: Design) -> Cohort:
-    """A member's cohort, of which nobody asks how far a patient lies from it: the whole model's is asked."""
-    width = DesignMatrix(design).number_columns().size
-    return Cohort((0.0,) * width, ((0.0,) * width,) * width, (0.0, 1.0), 0)

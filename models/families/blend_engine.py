@@ -1,37 +1,17 @@
 """Several families' engines over one design: each scores its own terms, and the answer is the mean of their answers."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.types import Floats
-from models.calibration import Calibration
-from models.errors import BrokenFile
-from models.families.design import Design
 from models.families.family import Engine, OutcomeScores, ProgressionScores, Scores
-from models.families.recipe import Recipe
+from models.families.members import Member, named, steepness
 from models.plain import dumps
 
 FILE = "blend.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """What is plain of one member, beside its own files."""
-
-    family: str
-    terms: tuple[int, ...]
-    """Which terms of the whole design it takes, in its own order."""
-    centre: tuple[float, ...]
-    """Mean share of each of its terms over the training patients, before calibration."""
-    calibration: Calibration
-    """Of its log-odds; hazards are taken as they come."""
-
-    def __post_init__(self) -> None:
-        if not self.terms or len(set(self.terms)) != len(self.terms) or len(self.centre) != len(self.terms):
-            raise BrokenFile(f"{FILE}: {self.family} takes no term, or one twice, or has another number of centres")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,53 +74,6 @@ class BlendEngine:
         for member, engine in zip(self._content.members, self.engines, strict=True):
             found |= {named(member.family, name): content for name, content in engine.files().items()}
         return found
-
-
-def named(family: str, file: str) -> str:
-    """The name of a member's data file beside those of other members."""
-    return f"{family}.{file}"
-
-
-def files_of(family: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """A member's own files under their own names."""
-    before = named(family, "")
-    return {name.removeprefix(before): content for name, content in files.items() if name.startswith(before)}
-
-
-def recipe_of(member: Member, whole: Recipe) -> Recipe:
-    """The recipe that a member is loaded by: its terms of the whole design, over all columns.
-
-    Raises:
-        BrokenFile: It takes a term that the design lacks, or an interaction without what interacts.
-    """
-    taken = whole.design.terms
-    at = {term: own for own, term in enumerate(member.terms)}
-    if not all(0 <= term < len(taken) and (taken[term].of < 0 or taken[term].of in at) for term in member.terms):
-        raise BrokenFile(f"{FILE}: {member.family} takes terms that do not fit the design")
-    own = [replace(taken[term], of=at[taken[term].of]) if taken[term].of >= 0 else taken[term] for term in member.terms]
-    centre = (0.0,) * len(whole.centre)
-    return Recipe(
-        family=member.family,
-        task=whole.task,
-        columns=whole.columns,
-        therapies=whole.therapies,
-        design=Design(tuple(own)),
-        calibration=member.calibration,
-        time_days=whole.time_days,
-        replicates=whole.replicates,
-        centre=centre,
-        architecture=None,
-        method="",
-    )
-
-
-def steepness(calibration: Calibration, own: Floats, engine: Engine, rows: Floats) -> Floats:
-    """How much calibrated log-odds differ for each unit of raw ones, (n, 1)."""
-    if calibration.kind == "platt":
-        return np.full((rows.shape[0], 1), calibration.slope)
-    scores = engine.score(rows)
-    assert isinstance(scores, OutcomeScores)  # noqa: S101 - only an outcome is calibrated by a curve
-    return calibration.steepness(scores.log_odds, scores.log_odds - own.sum(axis=1))[:, None]
 
 
 def _in_turn(moves: Floats, count: int) -> Floats:

@@ -12,12 +12,11 @@ import pandas as pd
 from models.applicability import Cohort, describe_cohort
 from models.calibration import Calibration
 from models.errors import BadCohort, BrokenFile
-from models.families.blend import union, unjudged
-from models.families.blend_engine import Member, files_of
 from models.families.by_therapy_engine import FILE, Arm, ByTherapyEngine, ByTherapyFile, arm_name, recipe_of_arm
 from models.families.columns import THERAPY, ColumnSpec, complete, encode, therapies_of
 from models.families.design import Design, DesignMatrix, Term
 from models.families.family import REPLICATES, Check, Family, Fitted
+from models.families.members import Member, files_of, union, unjudged
 from models.families.preparation import require_enough
 from models.families.recipe import Recipe
 from models.families.scans import needed_scans

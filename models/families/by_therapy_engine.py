@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from features.types import Floats
 from models.errors import BadCohort, BrokenFile
-from models.families.blend_engine import Member, recipe_of, steepness
 from models.families.design import Design
 from models.families.family import Engine, OutcomeScores, ProgressionScores, Scores
+from models.families.members import Member, named, recipe_of, steepness
 from models.families.recipe import Recipe
 from models.plain import dumps
 
@@ -110,7 +110,7 @@ class ByTherapyEngine:
         """`by_therapy.json`, and each arm's files behind its number."""
         found = {FILE: dumps(self._content)}
         for index, engine in enumerate(self._engines):
-            found |= {f"{arm_name(index)}.{name}": content for name, content in engine.files().items()}
+            found |= {named(arm_name(index), name): content for name, content in engine.files().items()}
         return found
 
     def _rows(self, X: Floats) -> list[tuple[int, NDArray[np.intp]]]:

@@ -16,9 +16,10 @@ from models.calibration import Calibration
 from models.errors import BadCohort, BrokenFile
 from models.families.all import TRIED, family_of
 from models.families.blend import Blend
-from models.families.blend_engine import FILE, BlendEngine, BlendFile, recipe_of
+from models.families.blend_engine import FILE, BlendEngine, BlendFile
 from models.families.bootstrap import drawn_alike, draws
 from models.families.family import Fitted, OutcomeScores, ProgressionScores
+from models.families.members import recipe_of
 from models.families.target import Task
 from models.families.tree_hazards import Boosters
 from models.plain import from_plain, loads
