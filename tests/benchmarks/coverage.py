@@ -19,7 +19,7 @@ from features.profile import DEFAULT_PROFILE
 from models.answers import Answer, Interval
 from models.assure import assure
 from models.cohort import Cohort, read_cohort
-from models.families.all import TRIED
+from models.families.all import FAMILIES
 from models.families.family import Family
 from models.families.target import Task
 from models.manifest import Facts, Manifest
@@ -35,6 +35,7 @@ Say = Callable[[str], None]
 PATIENTS = int(os.environ.get("RADRESPONSE_COVERAGE_PATIENTS", "200"))
 FIRST_SEED = int(os.environ.get("RADRESPONSE_COVERAGE_SEED", "9201"))
 COHORTS = int(os.environ.get("RADRESPONSE_COVERAGE_COHORTS", "10"))
+NAMED = tuple(os.environ.get("RADRESPONSE_COVERAGE_FAMILIES", "xgboost,cox,fusion").split(","))
 REFERENCE = "chemotherapy"
 FOLDER = Path("build/bench/coverage")
 """Cohorts and their features are kept there, so that a second run measures no image again."""
@@ -86,7 +87,7 @@ def measure(say: Say) -> dict[str, Any]:
         say(f"cohort of seed {seed}: {PATIENTS} simulated patients")
         cohorts.append(_cohort(seed))
     figures: dict[str, Any] = {"seeds": list(seeds), "patients": PATIENTS, "models": {}}
-    for family in TRIED.values():
+    for family in (family for (_, name), family in FAMILIES.items() if name in NAMED):
         each = []
         for index, known in enumerate(cohorts):
             each.append(list(_judge(_learned(family, known), cohorts[(index + 1) % COHORTS])))

@@ -200,6 +200,14 @@ def test_the_family_of_each_fold_is_the_best_of_its_inner_folds(tmp_path: Path) 
     assert (mixed.score == np.where(validation.fold == 1, validation.unseen["knowing"].score, 0.0)).all()
 
 
+def test_the_report_says_which_family_stands_unless_it_is_beaten(tmp_path: Path) -> None:
+    """Twenty patients tell no two families apart."""
+    request = TableRequest(written(tmp_path, site_table(60)), outcome="pcr", drop=("months", "died", "arm"))
+    report = evaluate(request, Evaluating(folds=2, families=("ordinal", "blend"), progress=False))
+    assert "among ordinal, blend by 3 inner folds of each training fold: blend, unless another" in report.protocol
+    assert [one.family for one in report.choices] == ["blend", "blend"]
+
+
 def test_two_processes_say_what_one_says(tmp_path: Path) -> None:
     patients = read_patients(
         TableRequest(written(tmp_path, site_table(60)), outcome="pcr", drop=("months", "died", "arm"))
