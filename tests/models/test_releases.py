@@ -129,7 +129,7 @@ def test_a_release_that_was_touched_is_not_believed(private: PrivateKey, public:
     signed = RELEASE.signed(private)
     for touched in (
         replace(signed, content=signed.content.replace(b"research", b"clinical")),
-        replace(signed, signature=signed.signature[:-1] + b"\0"),
+        replace(signed, signature=signed.signature[:-1] + bytes([signed.signature[-1] ^ 1])),
         replace(signed, signature=b""),
         replace(signed, content=b"{}", signature=private.sign(b"{}")),
         replace(signed, version="4"),
