@@ -53,6 +53,13 @@ def test_one_that_stands_is_left_for_one_that_is_better_beyond_chance_alone() ->
     assert choice({"standing": best, "better": better}, "standing") == {"standing"}
 
 
+def test_who_says_nothing_of_a_patient_beats_nobody() -> None:
+    sound, silent = np.full(40, 0.2), np.where(np.arange(40) == 3, np.inf, 0.0)
+    lost = np.where(np.arange(40) == 3, np.nan, 0.0)
+    for broken in (silent, lost):
+        assert not beats(broken, sound) and not beats(broken, broken) and beats(sound, broken)
+
+
 def test_what_is_less_by_chance_does_not_beat() -> None:
     random = np.random.default_rng(1)
     noise = random.normal(size=400)
