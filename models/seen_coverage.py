@@ -32,9 +32,13 @@ SEEN: Mapping[tuple[Task, str], SeenCoverage] = MappingProxyType(
         ("outcome", "ordinal"): SeenCoverage(88, 86),
         ("outcome", "fusion"): SeenCoverage(90, 87),
         ("outcome", "blend"): SeenCoverage(88, 84),
+        ("outcome", "ordinal_by_therapy"): SeenCoverage(87, 84),
+        ("outcome", "xgboost_by_therapy"): SeenCoverage(90, 83),
         ("progression", "cox"): SeenCoverage(82, 77),
         ("progression", "fusion"): SeenCoverage(87, 82),
         ("progression", "blend"): SeenCoverage(80, 78),
+        ("progression", "cox_by_therapy"): SeenCoverage(83, 82),
+        ("progression", "xgboost_cox_by_therapy"): SeenCoverage(81, 85),
     }
 )
 
