@@ -1,13 +1,14 @@
 """Weibull's and log-normal regression of the time to progression: accelerated failure times."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 
 from features.types import Floats
 from models.applicability import Cohort
-from models.errors import BrokenFile
+from models.errors import BadCohort, BrokenFile
 from models.families.accelerated import Accelerated, fit_accelerated, held_out_log_likelihood
 from models.families.aft_engine import FILE, AcceleratedEngine, AcceleratedFile, LogTimes
 from models.families.bootstrap import draws, folds
@@ -21,6 +22,7 @@ from models.families.time_curves import Curve
 from models.plain import from_plain, loads
 
 _PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3)
+_HEAVIER = (1.0, 3.0, 10.0, 30.0)
 _FOLDS = 3
 _METHOD = (
     "A {name} regression of the time to progression (accelerated failure time) with a ridge penalty of {penalty}, "
@@ -90,18 +92,35 @@ class AcceleratedProgression:
     def _fit(
         self, X: Floats, target: ProgressionTarget, penalty: Floats, generator: np.random.Generator | None = None
     ) -> Accelerated:
-        return fit_accelerated(self._curve, X, target, penalty, generator)
+        """By a heavier penalty where the likelihood has no largest value by this one, as in a draw of few patients.
+
+        Raises:
+            BadCohort: By none of them it has.
+        """
+        for more in _HEAVIER[:-1]:
+            with suppress(BadCohort):
+                return fit_accelerated(self._curve, X, target, more * penalty, generator)
+        return fit_accelerated(self._curve, X, target, _HEAVIER[-1] * penalty, generator)
 
     def _penalty(
         self, X: Floats, target: ProgressionTarget, heavier: Floats, generator: np.random.Generator, check: Check
     ) -> float:
-        """The ridge penalty whose held-out likelihood is largest."""
+        """The ridge penalty whose held-out likelihood is largest, of those by which each fold can be fitted.
+
+        With as many columns as events and next to no penalty the scale goes to 0, and the likelihood has no end.
+        """
         fold = folds(target, _FOLDS, generator)
         gain = np.zeros(len(_PENALTIES))
         for held_out in range(_FOLDS):
             check()
             seen, unseen = np.flatnonzero(fold != held_out), np.flatnonzero(fold == held_out)
             for index, penalty in enumerate(_PENALTIES):
-                fit = self._fit(X[seen], target.take(seen), penalty * heavier)
+                try:
+                    fit = fit_accelerated(self._curve, X[seen], target.take(seen), penalty * heavier)
+                except BadCohort:
+                    gain[index] = -np.inf
+                    continue
                 gain[index] += held_out_log_likelihood(self._curve, fit, X[unseen], target.take(unseen))
+        if not np.isfinite(gain).any():
+            return _PENALTIES[-1]
         return _PENALTIES[int(np.argmax(gain))]

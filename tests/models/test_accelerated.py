@@ -13,6 +13,7 @@ from models.errors import BadCohort, BrokenFile
 from models.families.accelerated import Accelerated, fit_accelerated, held_out_log_likelihood
 from models.families.aft_engine import FILE, AcceleratedEngine, AcceleratedFile, LogTimes
 from models.families.all import family_of
+from models.families.columns import ColumnSpec
 from models.families.family import ProgressionScores
 from models.families.target import ProgressionTarget
 from models.families.time_curves import CURVES, Curve, log_likelihood, survived
@@ -131,3 +132,20 @@ def test_a_file_of_another_curve_or_an_impossible_scale_is_refused() -> None:
         assert old in content
         with pytest.raises(BrokenFile, match=FILE):
             load(fit.recipe, {FILE: content.replace(old, new)}, fit.cohort)
+
+
+@pytest.mark.parametrize("family", ["weibull", "log_normal", "blend"])
+def test_few_patients_with_many_columns_take_a_penalty_by_which_every_draw_can_be_fitted(family: str) -> None:
+    """By the least of the penalties the scale of these goes to 0, and the likelihood has no largest value."""
+    generator = np.random.default_rng(0)
+    names = [f"clinical.c{index}" for index in range(24)]
+    table = pd.DataFrame(generator.normal(size=(36, 24)), columns=names)
+    times = np.minimum(generator.exponential(300, 36), generator.exponential(600, 36)) + 1
+    target = ProgressionTarget(times, generator.random(36) < 0.7)
+    X = table.to_numpy()
+    with pytest.raises(BadCohort, match="no accelerated failure time fit"):
+        fit_accelerated("extreme", X[:24], target.take(np.arange(24)), np.full(24, 0.003))
+    fit = family_of("progression", family).fit(table, target, [ColumnSpec(one) for one in names], seed=1)
+    scores = fit.predict(table)
+    assert isinstance(scores, ProgressionScores)
+    assert scores.replicates.shape[0] == 20 and np.isfinite(scores.replicates).all()
