@@ -62,7 +62,10 @@ class ByTherapy:
         known = {spec.name for spec in specs}
         asked = [spec for spec in columns if spec.name in known]
         arms = [None] if len(therapies) < 2 else list(therapies)
-        fits = [self._arm(table, target, asked, one, seed=seed, replicates=replicates, check=check) for one in arms]
+        fits = [
+            self._arm(table, target, asked, one, seed=seed + index, replicates=replicates, check=check)
+            for index, one in enumerate(arms)  # chance of its own for each: arms of one size would share their draws
+        ]
         return self._joined(fits, therapies, table, specs, seed)
 
     def load(self, recipe: Recipe, files: Mapping[str, bytes], cohort: Cohort) -> Fitted:

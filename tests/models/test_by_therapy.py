@@ -39,7 +39,8 @@ def alone(task: Task, family: str, therapy: str) -> Fitted:
     assert isinstance(whole, ByTherapy)
     rows = np.flatnonzero(data.table[THERAPY] == therapy)
     table = data.table.iloc[rows].reset_index(drop=True).drop(columns=THERAPY)
-    return whole.inner.fit(table, data.target(task).take(rows), data.columns, seed=5, replicates=6)
+    seed = 5 + sorted(data.table[THERAPY].unique()).index(therapy)
+    return whole.inner.fit(table, data.target(task).take(rows), data.columns, seed=seed, replicates=6)
 
 
 def under(therapy: str) -> pd.DataFrame:
@@ -64,6 +65,19 @@ def test_each_therapy_is_answered_by_its_own_patients(task: Task, family: str, t
         line = np.interp(days, own_days, expected.cumulative_hazard[patient])
         assert np.allclose(said.cumulative_hazard[patient], line, rtol=1e-12, atol=1e-15)
     assert said.replicates.shape == (6, 40, len(days))
+
+
+def test_arms_of_one_size_draw_by_chance_of_their_own() -> None:
+    """The same patients under two names: replicates of a difference between the two must not cancel."""
+    data = cohort()
+    rows = np.flatnonzero(data.table[THERAPY] == "immunotherapy")
+    one = data.table.iloc[rows]
+    table = pd.concat([one.assign(therapy="a"), one.assign(therapy="b")], ignore_index=True)
+    target = data.outcome.take(np.concatenate([rows, rows]))
+    whole = family_of("outcome", "ordinal_by_therapy").fit(table, target, data.columns, seed=5, replicates=6)
+    scores = [whole.predict(under(therapy)) for therapy in ("a", "b")]
+    assert isinstance(scores[0], OutcomeScores) and isinstance(scores[1], OutcomeScores)
+    assert np.abs(scores[0].replicates - scores[1].replicates).std() > 0.05
 
 
 @every
