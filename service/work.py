@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import contextvars
-import functools
 import math
 import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
 
 from features.errors import Cancelled
 from service.errors import QueueFull
@@ -34,23 +34,25 @@ class Work:
 
     A call that is cancelled, or whose deadline passes, while it waits never starts; one that
     runs is told by its `check`, and keeps its place until its thread has really ended.
-    All methods belong to the event loop's thread.
+    All methods belong to the event loop's thread. A thread goes from one piece of work to the next without asking the
+    loop, and the loop is woken once for all that ended meanwhile: each time costs a call as much as its trees.
     """
 
     def __init__(self, workers: int, queue_size: int, observe: Observe = lambda stage, seconds: None) -> None:
         self.workers = workers
         self.queue_size = queue_size
         self._observe = observe
-        self._free = asyncio.Semaphore(workers)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="work")
+        self._waiting: set[_Ticket] = set()
         self._running: set[_Ticket] = set()
-        self._waiting = 0
+        self._ended: deque[_Ticket] = deque()
+        self._woken = False
         self._usual_seconds = 1.0
 
     @property
     def depth(self) -> int:
         """Calls that wait."""
-        return self._waiting
+        return len(self._waiting)
 
     @property
     def running(self) -> int:
@@ -68,22 +70,21 @@ class Work:
             QueueFull: As many calls wait as may.
             Cancelled: Raised by `check` inside `function` after the caller went or its deadline passed.
         """
-        if self._free.locked() and self._waiting >= self.queue_size:
+        if self.depth + self.running >= self.workers + self.queue_size:
             raise QueueFull(self._retry_after_seconds())
-        ticket = _Ticket(context.time_remaining())
-        came = time.monotonic()
-        self._waiting += 1
-        try:
-            await self._free.acquire()
-        finally:
-            self._waiting -= 1
-        self._observe("queue", time.monotonic() - came)
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._submit(functools.partial(_start, function, ticket), ticket, done)
+        ticket = _Ticket(function, context.time_remaining(), done)
+        self._waiting.add(ticket)
+        try:
+            self._threads.submit(self._work_off, ticket)
+        except RuntimeError:  # closed
+            self._waiting.discard(ticket)
+            raise QueueFull(self._retry_after_seconds()) from None
         try:
             return await done
         except asyncio.CancelledError:
             ticket.stop()
+            self._waiting.discard(ticket)
             raise
 
     async def close(self, drain_seconds: float = 0.0) -> None:
@@ -93,51 +94,72 @@ class Work:
             await asyncio.sleep(0.02)
         for ticket in self._running:
             ticket.stop()
+        for ticket in self._waiting:
+            ticket.done.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _submit(self, function: Callable[[], T], ticket: "_Ticket", done: asyncio.Future[T]) -> None:
-        """Has a thread do it; the loop is woken once, when all is done: each time costs a call as much as its trees."""
-        loop = done.get_loop()
-        started = time.monotonic()
-
-        def ended(worked: Future[T]) -> None:
+    def _work_off(self, ticket: "_Ticket") -> None:
+        """In a thread."""
+        self._running.add(ticket)
+        self._waiting.discard(ticket)
+        ticket.run()
+        self._ended.append(ticket)
+        if not self._woken:
+            self._woken = True
             # The loop may be closed when the server went before its last thread did.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._ended, ticket, time.monotonic() - started, worked, done)
+                ticket.done.get_loop().call_soon_threadsafe(self._gather)
 
-        try:
-            # The call's number in the log and its span go along into the thread.
-            worked = self._threads.submit(contextvars.copy_context().run, function)
-        except RuntimeError:
-            self._free.release()
-            raise QueueFull(self._retry_after_seconds()) from None
-        self._running.add(ticket)
-        worked.add_done_callback(ended)
-
-    def _ended(self, ticket: "_Ticket", seconds: float, worked: Future[T], done: asyncio.Future[T]) -> None:
-        self._running.discard(ticket)
-        self._usual_seconds += 0.2 * (seconds - self._usual_seconds)
-        self._free.release()
-        if done.done():  # nobody waits any more
-            return
-        if worked.cancelled():
-            done.cancel()
-        elif error := worked.exception():
-            done.set_exception(error)
-        else:
-            done.set_result(worked.result())
+    def _gather(self) -> None:
+        """On the loop, for all that ended."""
+        self._woken = False  # first: what ends from here on wakes the loop again
+        while self._ended:
+            ticket = self._ended.popleft()
+            self._running.discard(ticket)
+            if ticket.began:
+                self._observe("queue", ticket.began - ticket.came)
+                self._usual_seconds += 0.2 * (ticket.ended - ticket.began - self._usual_seconds)
+            ticket.settle()
 
     def _retry_after_seconds(self) -> int:
         """When a place in the queue should be free, from how long recent work took: 1 to 60 seconds."""
-        return max(1, min(60, math.ceil(self._usual_seconds * (self._waiting + 1) / (2 * self.workers))))
+        return max(1, min(60, math.ceil(self._usual_seconds * (self.depth + 1) / (2 * self.workers))))
 
 
 class _Ticket:
-    """Whether the caller of one piece of work still waits."""
+    """One piece of work, and whether its caller still waits."""
 
-    def __init__(self, seconds_left: float | None) -> None:
-        self._deadline = math.inf if seconds_left is None else time.monotonic() + seconds_left
+    def __init__(self, function: Callable[[Check], Any], seconds_left: float | None, done: asyncio.Future[Any]) -> None:
+        self.done = done
+        self.came = time.monotonic()
+        self.began = self.ended = 0.0
+        """0 for one that never began."""
+        self._function = function
+        self._deadline = math.inf if seconds_left is None else self.came + seconds_left
+        # The call's number in the log and its span go along into the thread.
+        self._context = contextvars.copy_context()
         self._stopped = False
+        self._result: Any = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Does it, unless nobody waits for it any more."""
+        try:
+            self.check()
+            self.began = time.monotonic()
+            self._result = self._context.run(self._function, self.check)
+        except BaseException as error:
+            self._error = error
+        self.ended = time.monotonic()
+
+    def settle(self) -> None:
+        """Tells who waits."""
+        if self.done.done():  # nobody does any more
+            return
+        if self._error is None:
+            self.done.set_result(self._result)
+        else:
+            self.done.set_exception(self._error)
 
     def stop(self) -> None:
         """Says that the caller went."""
@@ -149,8 +171,3 @@ class _Ticket:
             raise Cancelled("the caller cancelled the call")
         if time.monotonic() > self._deadline:
             raise Cancelled("the deadline of the call has passed")
-
-
-def _start(function: Callable[[Check], T], ticket: _Ticket) -> T:
-    ticket.check()
-    return function(ticket.check)
