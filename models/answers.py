@@ -1,5 +1,6 @@
 """What a model answers: predictions for each therapy, with interval, reasons and applicability."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -78,10 +79,7 @@ class Risk:
 
 
 class Contribution(NamedTuple):
-    """How far one column moved the prediction from the average training patient.
-
-    A tuple, for an answer makes one for each of hundreds of columns.
-    """
+    """How far one column moved the prediction from the average training patient."""
 
     column: str
     value: float | str | None
@@ -147,7 +145,7 @@ class Prediction:
     therapy: str
     outcome: Outcome | None
     progression: Progression | None
-    contributions: tuple[Contribution, ...]
+    contributions: Sequence[Contribution]
     """All columns, largest magnitude first."""
     applicability: Applicability
     notices: tuple[Notice, ...]

@@ -11,7 +11,6 @@ from features.types import Floats
 from models.answers import (
     Answer,
     Applicability,
-    Contribution,
     Difference,
     Notice,
     Outcome,
@@ -36,7 +35,7 @@ from models.intervals import (
 )
 from models.manifest import Manifest
 from models.model import Model
-from models.reasons import contributions_of, grouped
+from models.reasons import Contributions
 from models.reference import SHOWN, Neighbourhood, Reference
 
 __all__ = ["SCALES", "Model", "TrainedModel"]
@@ -123,7 +122,7 @@ class TrainedModel:
         if applicability.status == "outside" and self.manifest.facts.outside == "withhold":
             return Answer(tuple(Prediction(one, None, None, (), applicability, notices) for one in asked), ())
         scores, shares = self.fitted.explained(rows)
-        percentiles = self._percentiles(rows[0])
+        own = rows[0].tolist()
         predictions = tuple(
             Prediction(
                 therapy=therapy,
@@ -131,10 +130,10 @@ class TrainedModel:
                 progression=self._progression(scores, index, int(codes[index]))
                 if isinstance(scores, ProgressionScores)
                 else None,
-                contributions=(reasons := self._contributions(values, percentiles, therapy, shares[index])),
+                contributions=(reasons := self._contributions(values, own, therapy, shares[index])),
                 applicability=applicability,
                 notices=notices,
-                groups=grouped(reasons),
+                groups=reasons.groups,
             )
             for index, therapy in enumerate(asked)
         )
@@ -189,31 +188,21 @@ class TrainedModel:
         )
 
     def _contributions(
-        self,
-        values: Mapping[str, float | str],
-        percentiles: Sequence[float | None],
-        therapy: str,
-        shares: Floats,
-    ) -> tuple[Contribution, ...]:
-        names = self.encoding.names
-        given = [values.get(name) for name in names]
-        units = list(self.encoding.units.values())
-        if not self.therapies:
-            return contributions_of(names, given, units, shares[: len(names)], SCALES[self.task], percentiles)
-        return contributions_of(
-            (*names, THERAPY), [*given, therapy], [*units, ""], shares, SCALES[self.task], percentiles
-        )
+        self, values: Mapping[str, float | str], row: Sequence[float], therapy: str, shares: Floats
+    ) -> Contributions:
+        """Of one row and therapy; percentiles on the scale that the model learned on."""
+        names, units = self.encoding.names, tuple(self.encoding.units.values())
+        given, scale, count = list(map(values.get, names)), SCALES[self.task], len(names)
 
-    def _percentiles(self, row: Floats) -> tuple[float | None, ...]:
-        """Of each column, on the scale that the model learned on, and of the therapy, which has none."""
-        told = self.reference
-        if told is None:
-            return (None,) * (len(self.columns) + 1)
-        found = (
-            None if spec.kind == "category" or math.isnan(value) else told.percentile(index, value)
-            for index, (spec, value) in enumerate(zip(self.columns, row[:-1].tolist(), strict=True))
-        )
-        return (*found, None)
+        def percentile(place: int) -> float | None:
+            told = self.reference
+            if told is None or place == count or self.columns[place].kind == "category" or math.isnan(row[place]):
+                return None
+            return told.percentile(place, row[place])
+
+        if not self.therapies:
+            return Contributions(names, given, units, shares[:count], scale, percentile)
+        return Contributions((*names, THERAPY), [*given, therapy], (*units, ""), shares, scale, percentile)
 
     def _applicability(self, row: Floats) -> Applicability:
         """The verdict on one row; outside where its site could not be mapped."""

@@ -43,7 +43,6 @@ def prediction_of(model: Model, prediction: Prediction) -> prediction_pb2.Predic
     message = prediction_pb2.Prediction(
         therapy=prediction.therapy,
         model=reference_of(model),
-        contributions=[_contribution(reason) for reason in prediction.contributions[:MAIN_REASONS]],
         applicability=_applicability(prediction.applicability),
         warnings=warnings_of(prediction.notices),
         contribution_groups=[
@@ -51,6 +50,8 @@ def prediction_of(model: Model, prediction: Prediction) -> prediction_pb2.Predic
             for one in prediction.groups
         ],
     )
+    for reason in prediction.contributions[:MAIN_REASONS]:
+        _add_contribution(message, reason)
     if prediction.outcome is not None:
         message.outcome.CopyFrom(_outcome(prediction.outcome, model.manifest.endpoint))
     if prediction.risk is not None:
@@ -164,9 +165,9 @@ def _interval(interval: Interval | None) -> prediction_pb2.Interval | None:
     return prediction_pb2.Interval(lower=interval.lower, upper=interval.upper, level=interval.level)
 
 
-def _contribution(reason: Contribution) -> prediction_pb2.Contribution:
+def _add_contribution(message: prediction_pb2.Prediction, reason: Contribution) -> None:
     category = reason.value if isinstance(reason.value, str) else ""
-    return prediction_pb2.Contribution(
+    message.contributions.add(  # in its place: made by itself it would be copied there
         feature=reason.column,
         value=None if isinstance(reason.value, str) else reason.value,
         category=category,

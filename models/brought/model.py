@@ -11,7 +11,6 @@ from features.types import Floats
 from models.answers import (
     Answer,
     Applicability,
-    Contribution,
     Difference,
     Notice,
     Outcome,
@@ -28,7 +27,7 @@ from models.families.columns import THERAPY, ColumnSpec
 from models.families.target import Task
 from models.inputs import therapy_codes
 from models.intervals import median_days, restricted_mean
-from models.reasons import contributions_of, grouped
+from models.reasons import Contributions
 from models.version import SCALES
 
 _LACKING = ("calibration", "intervals", "applicability", "card")
@@ -49,13 +48,18 @@ class BroughtModel:
     engine: Engine
     encoding: Encoding = field(init=False, repr=False)
     """Its columns, made ready."""
-    places: NDArray[np.intp] = field(init=False, repr=False)
-    """Where in an encoded row each value stands that the engine takes."""
+    places: NDArray[np.intp] | slice = field(init=False, repr=False)
+    """Where in an encoded row each value stands that the engine takes; a slice where they stand there in order."""
+    units: tuple[str, ...] = field(init=False, repr=False)
+    """Of those values."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "encoding", Encoding(self.columns))
         place = {spec.name: index for index, spec in enumerate(self.columns)} | {THERAPY: len(self.columns)}
-        object.__setattr__(self, "places", np.array([place[name] for name in self.manifest.order], dtype=np.intp))
+        places = [place[name] for name in self.manifest.order]
+        in_order = places == list(range(len(places)))
+        object.__setattr__(self, "places", slice(len(places)) if in_order else np.array(places, dtype=np.intp))
+        object.__setattr__(self, "units", tuple(self.encoding.units.get(name, "") for name in self.manifest.order))
 
     @property
     def card(self) -> str:
@@ -109,20 +113,22 @@ class BroughtModel:
         absent = tuple(self.encoding.names[index] for index in np.flatnonzero(np.isnan(row)))
         applicability = Applicability("unknown", 0.0, (), absent)
         notices = self._notices(absent)
+        reasons = [
+            None if shares is None else self._contributions(values, therapy, share)
+            for therapy, share in zip(asked, rows if shares is None else shares, strict=False)
+        ]
         predictions = tuple(
             Prediction(
                 therapy=therapy,
                 outcome=self._outcome(answers, index),
                 progression=self._progression(answers, index),
-                contributions=(
-                    reasons := () if shares is None else self._contributions(values, therapy, shares[index])
-                ),
+                contributions=of or (),
                 applicability=applicability,
                 notices=notices,
-                groups=grouped(reasons),
+                groups=of.groups if of else (),
                 risk=Risk(float(answers.log_hazard_ratio[index])) if isinstance(answers, Risks) else None,
             )
-            for index, therapy in enumerate(asked)
+            for index, (therapy, of) in enumerate(zip(asked, reasons, strict=True))
         )
         return Answer(predictions, self._differences(answers, asked, str(reference)) if compared else ())
 
@@ -166,19 +172,10 @@ class BroughtModel:
             horizon_days=float(time_days[-1]),
         )
 
-    def _contributions(
-        self, values: Mapping[str, float | str], therapy: str, shares: Floats
-    ) -> tuple[Contribution, ...]:
-        names = self.manifest.order
+    def _contributions(self, values: Mapping[str, float | str], therapy: str, shares: Floats) -> Contributions:
         given: Mapping[str, float | str] = {**values, THERAPY: therapy} if self.therapies else values
-        units = self.encoding.units
-        return contributions_of(
-            names,
-            [given.get(name) for name in names],
-            [units.get(name, "") for name in names],
-            shares,
-            SCALES[self.task],
-        )
+        names = self.manifest.order
+        return Contributions(names, list(map(given.get, names)), self.units, shares, SCALES[self.task])
 
     def _differences(self, answers: Answers, asked: Sequence[str], reference: str) -> tuple[Difference, ...]:
         """Each option against the reference, which is the last row; without intervals, for it brings none."""
