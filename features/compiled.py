@@ -1,4 +1,4 @@
-"""The one door to numba: functions compiled once, kept on disk, and run without the interpreter's lock.
+"""The one door to numba: functions compiled once, kept on disk, and run without the interpreter's lock, unless briefly.
 
 They are kept beside the source, or in NUMBA_CACHE_DIR, or in the user's cache. A folder that cannot be written to, as
 in a read-only container, serves all the same when they were compiled into it before; where there is no folder at
@@ -27,7 +27,19 @@ KERNELS: list[Any] = []
 
 def compiled(function: Function) -> Function:
     """Compiles a function at its first call; a later process finds it compiled."""
-    kernel: Any = njit(nogil=True, error_model="numpy")(function)
+    return _declared(function, lets_go=True)
+
+
+def compiled_briefly(function: Function) -> Function:
+    """The same for microseconds of work, during which the interpreter's lock is kept.
+
+    To give it up and get it back among busy threads costs more than such work does.
+    """
+    return _declared(function, lets_go=False)
+
+
+def _declared(function: Function, *, lets_go: bool) -> Function:
+    kernel: Any = njit(nogil=lets_go, error_model="numpy")(function)
     with suppress(RuntimeError):  # no folder at all
         kernel._cache = _Cache(function)  # type: ignore[no-untyped-call]
     KERNELS.append(kernel)

@@ -160,7 +160,10 @@ def _url(uri: str) -> URL:
 
 
 def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": WAIT_SECONDS, "check_same_thread": False})
+    # A connection ends what it began itself (`writing`, `reading`): once more for the pool is a statement too many.
+    engine = create_engine(
+        url, connect_args={"timeout": WAIT_SECONDS, "check_same_thread": False}, pool_reset_on_return=None
+    )
 
     def opened(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # transactions begin where we say

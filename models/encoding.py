@@ -33,9 +33,10 @@ class Encoding:
         """Columns that an image gives."""
         self.units = {spec.name: spec.unit for spec in columns}
         self.required = tuple(spec for spec in columns if spec.required)
-        self._numbers = tuple((index, spec.name) for index, spec in enumerate(columns) if spec.kind == "number")
-        self._places = np.array([index for index, _ in self._numbers], dtype=np.intp)
+        self._needed = frozenset(spec.name for spec in self.required)
         numbers = [spec for spec in columns if spec.kind == "number"]
+        self._numbers = tuple(spec.name for spec in numbers)
+        self._places = np.array([index for index, spec in enumerate(columns) if spec.kind == "number"], dtype=np.intp)
         self._lower = np.array([-math.inf if spec.lower is None else spec.lower for spec in numbers])
         self._upper = np.array([math.inf if spec.upper is None else spec.upper for spec in numbers])
         self._categories = tuple(
@@ -55,7 +56,7 @@ class Encoding:
             BadInput: As `models.inputs.encode_case`, which says what is wrong.
         """
         values = self._known(values)
-        told = self._row(values) if all(spec.name in values for spec in self.required) else None
+        told = self._row(values) if self._needed <= values.keys() else None
         return encode_case(self.columns, values, missing) if told is None else told
 
     def require_taken(self, values: Mapping[str, float | str]) -> None:
@@ -77,11 +78,11 @@ class Encoding:
     def _row(self, values: Mapping[str, float | str]) -> Floats | None:
         """None where anything at all is out of the ordinary."""
         row = np.full(len(self.columns), np.nan)
-        given = [values.get(name) for _, name in self._numbers]
+        given = list(map(values.get, self._numbers))
         if kinds := set(map(type, given)):
             if not kinds <= _NUMBERS | _NONE:
                 return None
-            if kinds & _NONE and given.count(None) != sum(name not in values for _, name in self._numbers):
+            if kinds & _NONE and given.count(None) != sum(name not in values for name in self._numbers):
                 return None  # nothing, where a number was given
             try:
                 numbers = np.array(given, dtype=np.float64)  # None becomes NaN

@@ -4,13 +4,13 @@ XGBoost spends a millisecond on what surrounds a single row, and microseconds on
 once as the paths to its leaves: on a path a column must lie in one interval, or may be missing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.compiled import compiled
+from features.compiled import compiled, compiled_briefly
 from features.types import Floats
 from models.nodes import Flags, Indices, Nodes, Singles
 
@@ -18,6 +18,8 @@ MOST_STEPS = 4_000_000
 """Columns on all paths together; a larger forest is left to XGBoost."""
 MOST_ON_A_PATH = 64
 """Different columns on one path."""
+_BRIEF = 20_000
+"""Columns on all paths, rows together, that are gone through in a fraction of a millisecond."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,11 +48,7 @@ class Paths:
     def margins(self, rows: Floats) -> Floats:
         """What the trees add up to in single precision, in the order of the trees, (n, groups)."""
         X = _singles(rows)
-        told = np.empty((X.shape[0], self.base.size), dtype=np.float32)
-        _add_up(
-            X, self.start, self.value, self.group, self.column, self.lower, self.upper, self.missing, self.base, told
-        )
-        result: Floats = told.astype(np.float64)
+        result: Floats = self._added_up(X, _add_up_briefly if self._brief(X) else _add_up).astype(np.float64)
         return result
 
     def shares(self, rows: Floats) -> Floats:
@@ -59,8 +57,28 @@ class Paths:
         Source: Lundberg et al., Nat Mach Intell 2 (2020) 56, algorithm 2 (path-dependent TreeSHAP).
         """
         X = _singles(rows)
+        return self._shared_out(X, _share_out_briefly if self._brief(X) else _share_out)
+
+    def rehearse(self) -> None:
+        """Has every kernel compiled, or found compiled, before there is a row that waits."""
+        none = np.empty((0, 1), dtype=np.float32)
+        for add_up, share_out in ((_add_up, _share_out), (_add_up_briefly, _share_out_briefly)):
+            self._added_up(none, add_up)
+            self._shared_out(none, share_out)
+
+    def _brief(self, X: Singles) -> bool:
+        return len(X) * self.column.size <= _BRIEF
+
+    def _added_up(self, X: Singles, kernel: Callable[..., None]) -> Singles:
+        told = np.empty((X.shape[0], self.base.size), dtype=np.float32)
+        kernel(
+            X, self.start, self.value, self.group, self.column, self.lower, self.upper, self.missing, self.base, told
+        )
+        return told
+
+    def _shared_out(self, X: Singles, kernel: Callable[..., None]) -> Floats:
         told = np.zeros(X.shape)
-        _share_out(X, self.start, self.value, self.column, self.lower, self.upper, self.missing, self.share, told)
+        kernel(X, self.start, self.value, self.column, self.lower, self.upper, self.missing, self.share, told)
         return told
 
 
@@ -108,6 +126,7 @@ def paths_of(trees: Sequence[Nodes], groups: int, base: Singles) -> Paths | None
         leaves, root, parent, column, split, left, missing_left, cover.astype(np.float64),
         start, told.column, told.lower, told.upper, told.missing, told.share,
     )  # fmt: skip
+    told.rehearse()
     return told
 
 
@@ -256,3 +275,34 @@ def _share_out(
                     for size in range(count - 1, -1, -1):
                         total += weight[size] * (count + 1) / (share[at] * (count - size))
                     told[row, column[at]] -= total * share[at] * value[leaf]
+
+
+@compiled_briefly
+def _add_up_briefly(
+    X: Singles,
+    start: NDArray[np.int64],
+    value: Singles,
+    group: Indices,
+    column: Indices,
+    lower: Singles,
+    upper: Singles,
+    missing: Flags,
+    base: Singles,
+    told: Singles,
+) -> None:
+    _add_up(X, start, value, group, column, lower, upper, missing, base, told)
+
+
+@compiled_briefly
+def _share_out_briefly(
+    X: Singles,
+    start: NDArray[np.int64],
+    value: Singles,
+    column: Indices,
+    lower: Singles,
+    upper: Singles,
+    missing: Flags,
+    share: Floats,
+    told: Floats,
+) -> None:
+    _share_out(X, start, value, column, lower, upper, missing, share, told)

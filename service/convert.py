@@ -261,9 +261,10 @@ def _covariates(message: Mapping[str, case_pb2.Covariate]) -> dict[str, float | 
 
 def _given(message: Mapping[str, float]) -> dict[str, float]:
     given = {name: message[name] for name in sorted(message)}  # a map of protobuf gives its items slowly
-    for name, value in given.items():
+    for name in given:
         _require_feature(name)
-        if not math.isfinite(value):
+    if not all(map(math.isfinite, given.values())):
+        for name, value in given.items():
             _finite(value, f"case.features.{name}")
     return given
 

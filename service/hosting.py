@@ -62,6 +62,12 @@ class ServingSet:
     """By name, in the order of names; none of them serves."""
     champions: Mapping[str, str] = field(default_factory=dict)
     """Of models whose challenger answers this case: the version that serves the others, by name."""
+    columns: frozenset[str] = field(init=False, repr=False)
+    """That any of them takes."""
+
+    def __post_init__(self) -> None:
+        columns = frozenset[str]().union(*(held.model.encoding.known for held in self.served.values()))
+        object.__setattr__(self, "columns", columns)
 
     def get(self, name: str, place: str = "") -> Served:
         """The serving version of a name.

@@ -16,6 +16,7 @@ from features.profile import Profile
 from models.answers import Notice
 from models.computable import profile_of
 from models.version import Model
+from service.brief_hash import update
 from service.convert import within_case
 from service.encoders import Encoders
 from service.errors import ImageNotFound
@@ -150,7 +151,9 @@ def digest_of(inputs: Mapping[str, Inputs]) -> str:
     canonical = json.dumps(
         [[name, sorted(inputs[name].values.items())] for name in sorted(inputs)], separators=(",", ":"), allow_nan=False
     )
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    hasher = hashlib.sha256()
+    update(hasher, canonical.encode())
+    return hasher.hexdigest()
 
 
 @contextmanager

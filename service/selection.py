@@ -107,9 +107,8 @@ def of_named(model: Model, error: ModelError, place: str) -> ModelError:
 
 def unknown_covariates(serving: ServingSet, case: Case) -> tuple[Notice, ...]:
     """Names covariates and given features that no serving model takes: a slip of the pen would go unseen."""
-    known = frozenset[str]().union(*(held.model.encoding.known for held in serving.served.values()))
-    covariates = [name for name in case.clinical if f"clinical.{name}" not in known]
-    given = [name for name in case.given if name not in known]
+    covariates = [name for name in case.clinical if f"clinical.{name}" not in serving.columns]
+    given = [name for name in case.given if name not in serving.columns]
     notices = []
     if covariates:
         notices.append(Notice("UNKNOWN_COVARIATE", f"no serving model takes the covariates {listed(covariates)}"))

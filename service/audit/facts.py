@@ -46,10 +46,11 @@ class Facts:
                 self._files[value] = None
         self.made = Made(files=self._keyed_files())
 
-    def answered(self, answer: object) -> None:
-        """Takes an answer."""
+    def answered(self, answer: object) -> object:
+        """Takes an answer, and gives it as it goes out: a message as the bytes of which the record keeps the digest."""
         if not isinstance(answer, Message):
-            return
+            return answer
+        sent = answer.SerializeToString(deterministic=True)
         provenance = next(_found(answer, prediction_pb2.Provenance), prediction_pb2.Provenance())
         for scan in provenance.scans:
             self._files |= dict.fromkeys((scan.image_digest, scan.segmentation_digest))
@@ -60,12 +61,13 @@ class Facts:
             files=self._keyed_files(),
             given_features=tuple(provenance.given_features),
             inputs=self._key.content(provenance.input_digest.encode()) if provenance.input_digest else "",
-            answer=self._key.content(answer.SerializeToString(deterministic=True)),
+            answer=self._key.content(sent),
             parts=parts_of(answer, self._key),
             software_version=provenance.software_version,
             radiomics_engine=provenance.radiomics_engine,
             encoder_digests=tuple(provenance.encoder_digests) or tuple(provenance.encoder_digest.split()),
         )
+        return sent
 
     def _keyed_files(self) -> tuple[str, ...]:
         return tuple(self._key.content(digest.encode()) for digest in self._files)

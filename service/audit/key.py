@@ -7,6 +7,7 @@ Services that share a store share the key.
 import hmac
 from pathlib import Path
 
+from service.brief_hash import update
 from service.errors import SettingsError
 from service.secret_file import secret_of
 
@@ -63,5 +64,5 @@ class Key:
 
     def _digest(self, use: str, content: bytes) -> str:
         keyed = self._keyed.copy()
-        keyed.update(use.encode() + b"\0" + content)
+        update(keyed, use.encode() + b"\0" + content)
         return keyed.hexdigest()

@@ -104,9 +104,9 @@ class Recording(grpc.aio.ServerInterceptor):
             except BaseException as error:
                 await self._refused(error, method, context, facts)
                 raise
-            facts.answered(answer)
+            sent = facts.answered(answer)
             await self._write(method, grpc.StatusCode.OK.name, "", facts)
-            return answer
+            return sent
 
         return call
 
@@ -121,8 +121,7 @@ class Recording(grpc.aio.ServerInterceptor):
                     if not started:
                         await self._write(method, STARTED, "", facts)
                         started = True
-                    facts.answered(answer)
-                    yield answer
+                    yield facts.answered(answer)
             except BaseException as error:
                 await self._refused(error, method, context, facts)
                 raise
