@@ -29,7 +29,9 @@ def add_table_to(parser: Arguments) -> None:
     parser.add_argument("--time", metavar="COL", help="time to the event or to censoring, above 0")
     parser.add_argument("--event", metavar="COL", help="1 where the event was seen, 0 where censored")
     parser.add_argument(
-        "--entry", metavar="COL", help="time from which each patient was watched (of cox_net, weibull, log_normal)"
+        "--entry",
+        metavar="COL",
+        help="time from which each patient was watched (of cox_net, weibull, log_normal, competing)",
     )
     parser.add_argument(
         "--competing", metavar="COL", help="1 where death came before the event, at the time (of competing)"

@@ -12,6 +12,7 @@ from models.errors import BrokenFile
 from models.families.bootstrap import draws
 from models.families.columns import ColumnSpec
 from models.families.competing_engine import FILE, CauseHazard, Causes, CompetingEngine, CompetingFile
+from models.families.cox_net import best_strength, fit_strata
 from models.families.cox_progression import FOLDS, Hazards, best_penalty, fit_hazards
 from models.families.family import REPLICATES, Check, Fitted
 from models.families.hazard_plan import plan, progression_of
@@ -24,10 +25,10 @@ from models.plain import from_plain, loads
 _DEATHS = 0.3
 """Penalty of the hazard of death where too few were seen to choose one."""
 _METHOD = (
-    "Cause-specific Cox models (lifelines, Efron's ties) of progression and of death without it ({deaths} deaths), "
+    "Cause-specific Cox models ({by}Efron's ties) of progression and of death without it ({deaths} deaths), "
     "with ridge penalties of {penalty} and {second}, chosen by {folds} inner folds, on {columns} columns (at most "
     "{most}, screened inside each fit), {products} of them therapy interactions; joined to the cumulative incidence of "
-    "progression."
+    "progression{late}."
 )
 
 
@@ -49,14 +50,14 @@ class CompetingProgression:
         check: Check = lambda: None,
     ) -> Fitted:
         """See `Family.fit`."""
-        target = progression_of(target, self.name, late_entry=False)
+        target = progression_of(target, self.name, late_entry=True)
         generator = np.random.default_rng(seed)
         planned = plan(table, target, columns)
         X, time_days, heavier = planned.X, planned.time_days, planned.heavier
         death = _death(target)
         deaths = int(death.event.sum())
-        penalty = best_penalty(X, target, heavier, generator, check)
-        second = best_penalty(X, death, heavier, generator, check) if deaths >= 2 * FEWEST_EVENTS else _DEATHS
+        penalty = _penalty(X, target, heavier, generator, check)
+        second = _penalty(X, death, heavier, generator, check) if deaths >= 2 * FEWEST_EVENTS else _DEATHS
         strengths = (penalty * heavier, second * heavier)
         spread = []
         for counts in draws(target, replicates, generator):
@@ -64,7 +65,10 @@ class CompetingProgression:
             drawn = np.repeat(np.arange(counts.size), counts.astype(np.intp))
             spread.append(_causes(X[drawn], target.take(drawn), strengths, time_days, generator))
         content = CompetingFile(_causes(X, target, strengths, time_days), tuple(spread))
+        late = target.entry_days is not None
         method = _METHOD.format(
+            by="" if late else "lifelines, ",
+            late="; patients count from the day from which they were watched" if late else "",
             deaths=deaths,
             penalty=penalty,
             second=second,
@@ -93,7 +97,26 @@ class CompetingProgression:
 def _death(target: ProgressionTarget) -> ProgressionTarget:
     """Death without progression as what is awaited, progression as its censoring."""
     died = np.zeros_like(target.event) if target.competing is None else target.competing
-    return ProgressionTarget(target.time_days, died)
+    return ProgressionTarget(target.time_days, died, target.entry_days)
+
+
+def _penalty(
+    X: Floats, target: ProgressionTarget, heavier: Floats, generator: np.random.Generator, check: Check
+) -> float:
+    if target.entry_days is None:
+        return best_penalty(X, target, heavier, generator, check)
+    return best_strength(X, target, np.zeros(target.event.size), heavier, generator, check, l1_ratios=(0.0,))[0]
+
+
+def _hazards(
+    X: Floats, target: ProgressionTarget, penalty: Floats, generator: np.random.Generator | None = None
+) -> Hazards:
+    """By lifelines, whose baseline takes no account of late entry; where there is any by `fit_strata`, of one."""
+    if target.entry_days is None:
+        return fit_hazards(X, target, penalty, generator)
+    found = fit_strata(X, target, np.zeros(target.event.size), 1, penalty, 0.0, generator)
+    (known,) = found.baselines
+    return Hazards(found.coefficients, found.centre, known.days, known.cumulative_hazard)
 
 
 def _causes(
@@ -105,11 +128,12 @@ def _causes(
 ) -> Causes:
     """Either hazard; of death none where fewer than 5 were seen to die, but the cohort's own, alike for all."""
     death = _death(target)
-    progression = _on_days(fit_hazards(X, replace(target, competing=None), penalties[0], generator), time_days)
+    progression = _on_days(_hazards(X, replace(target, competing=None), penalties[0], generator), time_days)
     if int(death.event.sum()) >= FEWEST_EVENTS:
-        return Causes(progression, _on_days(fit_hazards(X, death, penalties[1], generator), time_days))
+        return Causes(progression, _on_days(_hazards(X, death, penalties[1], generator), time_days))
     days = np.unique(death.time_days[death.event]) if death.event.any() else np.array([0.0])
-    at_risk = (death.time_days[:, None] >= days).sum(axis=0)
+    entry = np.full(death.event.size, -np.inf) if death.entry_days is None else death.entry_days
+    at_risk = np.maximum(1, ((death.time_days[:, None] >= days) & (entry[:, None] < days)).sum(axis=0))
     hazard = np.cumsum((death.event[:, None] & (death.time_days[:, None] == days)).sum(axis=0) / at_risk)
     zero = (0.0,) * X.shape[1]
     return Causes(progression, _on_days(Hazards(zero, zero, tuple(days.tolist()), tuple(hazard.tolist())), time_days))

@@ -66,14 +66,14 @@ class CoxNet:
         if self.strata is not None:
             spec, strata = strata_of(self.strata, columns, table)
             _require_events(strata, spec, target, planned.time_days[-1])
-        penalty, l1_ratio = _strength(X, target, strata, heavier, generator, check)
+        penalty, l1_ratio = best_strength(X, target, strata, heavier, generator, check)
         levels = 1 if spec is None else len(spec.categories)
-        estimate = _fit(X, target, strata, levels, penalty * heavier, l1_ratio)
+        estimate = fit_strata(X, target, strata, levels, penalty * heavier, l1_ratio)
         spread = []
         for counts in draws(target, replicates, generator):
             check()
             drawn = np.repeat(np.arange(counts.size), counts.astype(np.intp))
-            fit = _fit(X[drawn], target.take(drawn), strata[drawn], levels, penalty * heavier, 0.0, generator)
+            fit = fit_strata(X[drawn], target.take(drawn), strata[drawn], levels, penalty * heavier, 0.0, generator)
             spread.append(_on_days(fit, estimate, planned.time_days))
         content = StratifiedFile(levels, estimate, tuple(spread))
         whole = planned if spec is None else with_strata(planned, spec, strata)
@@ -95,7 +95,7 @@ class CoxNet:
         return Fitted.of(recipe, StratifiedEngine(content, recipe.time_days), cohort)
 
 
-def _fit(
+def fit_strata(
     X: Floats,
     target: ProgressionTarget,
     strata: Floats,
@@ -104,11 +104,12 @@ def _fit(
     l1_ratio: float,
     generator: np.random.Generator | None = None,
 ) -> StratifiedHazards:
-    """One fit; a stratum without events gets a baseline of nothing, for the caller to fill.
+    """One fit by the partial likelihood, of patients at risk from their entry on, with a baseline for each stratum.
 
-    A replicate (with a generator) is fitted with the ridge of the same strength, each coefficient pulled to a draw from
-    its prior, as in `models.families.cox_progression.fit_hazards`: a lasso that leaves a column out says nothing of how
-    little is known of it.
+    A stratum without events gets a baseline of nothing, for the caller to fill. A replicate (with a generator) is
+    fitted with the ridge of the same strength, each coefficient pulled to a draw from its prior, as in
+    `models.families.cox_progression.fit_hazards`: a lasso that leaves a column out says nothing of how little is known
+    of it.
     """
     spread = X.std(axis=0, ddof=1)
     varies = spread > 1e-9
@@ -129,19 +130,25 @@ def _fit(
     return StratifiedHazards(tuple(coefficients.tolist()), tuple(centre.tolist()), tuple(baselines))
 
 
-def _strength(
-    X: Floats, target: ProgressionTarget, strata: Floats, heavier: Floats, generator: np.random.Generator, check: Check
+def best_strength(
+    X: Floats,
+    target: ProgressionTarget,
+    strata: Floats,
+    heavier: Floats,
+    generator: np.random.Generator,
+    check: Check,
+    l1_ratios: Sequence[float] = _L1_RATIOS,
 ) -> tuple[float, float]:
     """Penalty and l1 ratio whose held-out partial likelihood is largest (Verweij and van Houwelingen 1993)."""
     fold = folds(target, _FOLDS, generator)
     everyone = RiskSets.of(target, strata)
-    gain = np.zeros((len(_L1_RATIOS), len(_PENALTIES)))
+    gain = np.zeros((len(l1_ratios), len(_PENALTIES)))
     for held_out in range(_FOLDS):
         seen = np.flatnonzero(fold != held_out)
         spread = X[seen].std(axis=0, ddof=1)
         scaled = X / np.where(spread > 1e-9, spread, np.inf)
         risk = RiskSets.of(target.take(seen), strata[seen])
-        for row, l1_ratio in enumerate(_L1_RATIOS):
+        for row, l1_ratio in enumerate(l1_ratios):
             check()
             beta: Floats | None = None
             for index, penalty in enumerate(_PENALTIES):
@@ -149,7 +156,7 @@ def _strength(
                 ratio = scaled @ beta
                 gain[row, index] += everyone.log_likelihood(ratio) - risk.log_likelihood(ratio[seen])
     best, strongest = np.unravel_index(int(np.argmax(gain)), gain.shape)
-    return _PENALTIES[strongest], _L1_RATIOS[best]
+    return _PENALTIES[int(strongest)], l1_ratios[int(best)]
 
 
 def _require_events(strata: Floats, spec: ColumnSpec, target: ProgressionTarget, horizon: int) -> None:

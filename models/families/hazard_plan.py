@@ -90,7 +90,7 @@ def progression_of(target: Target, family: str, *, late_entry: bool) -> Progress
     if not isinstance(target, ProgressionTarget):
         raise BadCohort(f"{family} learns a time to progression; the target is an outcome")
     if target.entry_days is not None and not late_entry:
-        raise BadCohort(f"{family} takes no late entry; weibull, log_normal and cox_net do")
+        raise BadCohort(f"{family} takes no late entry; weibull, log_normal, cox_net and competing do")
     return target
 
 

@@ -1,15 +1,21 @@
 """Competing events: lifelines' Aalen-Johansen and Cox, and hazards whose incidence is known, are the truth."""
 
+import re
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
+from builders.late_patients import DAY, drawn
+from builders.late_patients import incidence as incidence_of_truth
 from builders.tables import Known, known
 from builders.versions import cohort, fitted
-from lifelines import AalenJohansenFitter, KaplanMeierFitter
+from lifelines import AalenJohansenFitter, CoxPHFitter, KaplanMeierFitter, NelsonAalenFitter
 
 from features.types import Floats
 from models.errors import BadCohort, BrokenFile
+from models.families.columns import ColumnSpec
 from models.families.competing_engine import FILE, CompetingEngine
 from models.families.competing_progression import CompetingProgression
 from models.families.cumulative_incidence import aalen_johansen, incidence, subdistribution_hazard
@@ -110,6 +116,62 @@ def test_incidences_of_new_patients_are_those_of_aalen_and_johansen() -> None:
     assert ((came + died) < 1).all()
     kaplan_meier = KaplanMeierFitter().fit(target.time_days, target.event)
     assert 1 - kaplan_meier.predict(day) > came[:, half].mean() + 0.04
+
+
+def late_cohort(patients: int, seed: int) -> tuple[pd.DataFrame, tuple[ColumnSpec, ...], ProgressionTarget, Floats]:
+    """Patients of a known log-hazard who may die first, more than half of whom came under watch late."""
+    target, risk = drawn(seed, patients, late=True, dying=True)
+    return pd.DataFrame({"clinical.risk": risk}), (ColumnSpec("clinical.risk", "number"),), target, risk
+
+
+def test_of_patients_who_came_late_both_hazards_are_those_of_lifelines() -> None:
+    table, columns, target, risk = late_cohort(240, seed=5)
+    assert target.competing is not None and target.entry_days is not None
+    fit = CompetingProgression().fit(table, target, columns, seed=1, replicates=0)
+    content = engine_of(fit)
+    penalties = [float(word) for word in re.findall(r"penalties of ([\d.]+) and ([\d.]+)", fit.recipe.method)[0]]
+    assert "from the day from which they were watched" in fit.recipe.method
+    X = DesignMatrix(fit.recipe.design).apply(fit.encode(table))
+    for cause, seen, penalty in zip(content._causes, (target.event, target.competing), penalties, strict=True):
+        frame = pd.DataFrame({"x": X[:, 0], "time": target.time_days, "seen": seen, "entry": target.entry_days})
+        theirs = CoxPHFitter(penalizer=penalty).fit(frame, "time", "seen", entry_col="entry")
+        assert cause.coefficients[0, 0] == pytest.approx(theirs.params_["x"], rel=1e-4)
+    assert risk.size == 240
+
+
+def test_incidences_of_a_cohort_that_came_late_are_those_of_all() -> None:
+    """Held to the truth of each patient; who does not tell of entry takes late ones for long-lived."""
+    table, columns, target, _ = late_cohort(1200, seed=6)
+    fresh = np.linspace(-1.5, 1.5, 13)
+    asked = pd.DataFrame({"clinical.risk": fresh})
+    errors = []
+    for learned_from in (target, replace(target, entry_days=None)):
+        fit = CompetingProgression().fit(table, learned_from, columns, seed=1, replicates=0)
+        came, _died = engine_of(fit).incidence_of(DesignMatrix(fit.recipe.design).apply(fit.encode(asked)))
+        days = np.array(fit.recipe.time_days, dtype=np.float64)
+        judged = days <= DAY
+        errors.append(float((came - incidence_of_truth(fresh, days, dying=True))[:, judged].mean()))
+    assert abs(errors[0]) < 0.01 < 0.025 < -errors[1]
+
+
+def test_late_deaths_too_few_for_a_model_are_counted_among_those_under_watch() -> None:
+    _, columns, target, risk = late_cohort(200, seed=8)
+    assert target.competing is not None
+    died = np.flatnonzero(target.competing)[:3]
+    few = np.zeros_like(target.event)
+    few[died] = True
+    told = replace(target, competing=few)
+    table = pd.DataFrame({"clinical.risk": risk})
+    fit = CompetingProgression().fit(table, told, columns, seed=1, replicates=0)
+    assert told.entry_days is not None
+    kinds = NelsonAalenFitter(nelson_aalen_smoothing=False).fit(told.time_days, few, entry=told.entry_days)
+    days = np.array(fit.recipe.time_days, dtype=np.float64)
+    mine = engine_of(fit)._causes[1].baselines[0]
+    last = kinds.cumulative_hazard_.iloc[:, 0]
+    theirs = last[last.index <= days[-1]].iloc[-1]
+    assert mine[-1] == pytest.approx(theirs, rel=0.02)
+    alone = CompetingProgression().fit(table, replace(target, competing=None), columns, seed=1, replicates=2)
+    assert engine_of(alone)._causes[1].baselines.max() == 0.0  # nobody died: it is the other hazard alone
 
 
 def test_contributions_of_two_hazards_add_up_and_age_brings_death() -> None:
