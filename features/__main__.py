@@ -7,17 +7,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from typing import NoReturn
 
 from features.commands import check, compile_kernels, extract, list_features, mask, pseudonyms, scan
 from features.errors import FeatureError
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
+from features.parser import Parser
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,8 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         0 when done, 2 for bad input, 3 where two engines differ.
     """
-    parser = _Parser(prog="python -m features", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
+    parser = Parser(prog="python -m features", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
     extract.add_to(commands)
     check.add_to(commands)
     mask.add_to(commands)

@@ -4,18 +4,11 @@ import argparse
 import os
 import sys
 from pkgutil import resolve_name
-from typing import NoReturn
 
 from features.errors import FeatureError
+from features.parser import Parser
 from models.arguments import cohort, encoder, evaluate, history, registered, release, shadow, simulate, stability, train
 from models.errors import AdmissionRefused, ImplausibleScore, Leak, ModelError, RegistryUnavailable
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,8 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def commands_of() -> argparse.ArgumentParser:
     """Every command; its `run` names a function below `models.commands`."""
-    parser = _Parser(prog="python -m models", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
+    parser = Parser(prog="python -m models", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
     for command in (simulate, train, evaluate, registered, release, history, shadow, encoder, cohort, stability):
         command.add_to(commands)
     return parser

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import grpc
 
+from features.parser import Parser
 from service import logs
 from service.errors import SettingsError
 from service.settings import ROLES, Settings, read_settings
@@ -51,7 +52,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
+    parser = Parser(prog="python -m service", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_, told) in COMMANDS.items():
         commands.add_parser(name, help=told, add_help=False)

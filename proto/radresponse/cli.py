@@ -179,7 +179,10 @@ def _print(answer: Answer, show: Callable[[Answer, Console], None], arguments: a
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Says what is wrong in one line, and guesses no words."""
+
+    def __init__(self, **given: object) -> None:
+        super().__init__(**{"allow_abbrev": False} | given)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
         print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from features.parser import Parser
 from models.errors import ModelError
 from service.audit.key import Key
 from service.audit.store import AuditStore, Recorded, Wanted, audit_store
@@ -53,7 +54,7 @@ def add_settings_to(parser: argparse.ArgumentParser) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m service audit", description=__doc__)
+    parser = Parser(prog="python -m service audit", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     verifying = commands.add_parser("verify", help="name every row that was changed, put in or taken out")
     listing = commands.add_parser("list", help="the newest calls")

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from features.errors import BadPseudonymKey
+from features.parser import Parser
 from features.pseudonyms import Pseudonyms
 from models.errors import ModelError
 from radresponse.client import Client, Patience
@@ -56,7 +57,7 @@ def main(words: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m service watch", description=__doc__)
+    parser = Parser(prog="python -m service watch", description=__doc__)
     parser.add_argument("--rules", type=Path, required=True, metavar="FILE", help="YAML; see service/bridge/rules.py")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--once", action="store_true", help="one round, as for cron; else round after round")

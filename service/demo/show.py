@@ -1,6 +1,5 @@
 """`python -m service demo`: what a newcomer reads, from simulated patients to a real CT compared over gRPC."""
 
-import argparse
 import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from features.parser import Parser
 from features.samples import SamplesMissing, sample
 from radresponse.client import Client, RadResponseError, case, scan
 from radresponse.json_form import as_json
@@ -39,7 +39,7 @@ THERAPIES = ("chemotherapy", "immunotherapy", "chemoimmunotherapy")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the demo and gives its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m service demo", description=FIRST_LINE)
+    parser = Parser(prog="python -m service demo", description=FIRST_LINE)
     parser.add_argument("--out", type=Path, default=Path("build/demo"), help="folder for all that it makes")
     parser.add_argument("--patients", type=int, default=PATIENTS, help="simulated patients to learn from")
     arguments = parser.parse_args(argv)

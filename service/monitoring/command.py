@@ -1,6 +1,5 @@
 """`python -m service monitor`: drift and live performance of each model version that has predicted here."""
 
-import argparse
 import json
 import os
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from features.parser import Parser
 from models.drift import Drift
 from models.errors import ModelError
 from models.load import load_model
@@ -27,7 +27,7 @@ SHOWN = 12
 
 def main(words: list[str]) -> int:
     """Runs it; 0 done, 2 bad input or a store that cannot be read."""
-    parser = argparse.ArgumentParser(prog="python -m service monitor", description=__doc__)
+    parser = Parser(prog="python -m service monitor", description=__doc__)
     parser.add_argument("--model", default="", metavar="NAME", help="only this one")
     parser.add_argument("--json", action="store_true", help="a JSON object a version and line")
     parser.add_argument("--settings", type=Path, default=None, metavar="FILE", help="YAML; see service/settings.py")

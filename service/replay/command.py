@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from features.errors import FeatureError
+from features.parser import Parser
 from models.errors import ModelError, StoreUnavailable
 from radresponse.case_arguments import add_case_arguments, case_of
 from radresponse.cases import Archived, Case
@@ -55,7 +56,7 @@ def main(words: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m service replay", description=__doc__)
+    parser = Parser(prog="python -m service replay", description=__doc__)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--answer", type=Path, metavar="FILE.json", help="the answer, as --json printed it")
     which.add_argument("--audit", metavar="ID", help="the number of its call (x-request-id) or its prediction_id")

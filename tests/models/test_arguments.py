@@ -63,6 +63,26 @@ def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]
             yield from leaves(one)
 
 
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("models.__main__", ["train", "--family", "cox", "--table", "t.csv", "--out", "folder"]),  # not --outcome
+        ("features.__main__", ["extract", "--segment", "mask.nrrd"]),
+        ("service.__main__", ["serve", "--setting", "service.yaml"]),
+        ("service.audit.command", ["verify", "--setting", "service.yaml"]),
+        ("service.demo.show", ["--patient", "9"]),
+        ("radresponse.cli", ["predict", "--subj", "p1"]),
+    ],
+)
+def test_words_are_not_guessed(module: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Half a word would be taken for a whole one, and what is said then is of something else."""
+    with pytest.raises(SystemExit) as ended:
+        resolve_name(f"{module}:main")(words)
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert len(told.splitlines()) == 1 and ("unrecognized arguments" in told or "required" in told), told
+
+
 def test_every_command_has_what_does_it() -> None:
     commands = list(leaves(commands_of()))
     assert len(commands) > 10
