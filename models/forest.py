@@ -6,6 +6,7 @@ once as the paths to its leaves: on a path a column must lie in one interval, or
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -278,31 +279,10 @@ def _share_out(
 
 
 @compiled_briefly
-def _add_up_briefly(
-    X: Singles,
-    start: NDArray[np.int64],
-    value: Singles,
-    group: Indices,
-    column: Indices,
-    lower: Singles,
-    upper: Singles,
-    missing: Flags,
-    base: Singles,
-    told: Singles,
-) -> None:
-    _add_up(X, start, value, group, column, lower, upper, missing, base, told)
+def _add_up_briefly(*given: Any) -> None:  # noqa: ANN401 - as `_add_up`
+    _add_up(*given)
 
 
 @compiled_briefly
-def _share_out_briefly(
-    X: Singles,
-    start: NDArray[np.int64],
-    value: Singles,
-    column: Indices,
-    lower: Singles,
-    upper: Singles,
-    missing: Flags,
-    share: Floats,
-    told: Floats,
-) -> None:
-    _share_out(X, start, value, column, lower, upper, missing, share, told)
+def _share_out_briefly(*given: Any) -> None:  # noqa: ANN401 - as `_share_out`
+    _share_out(*given)
