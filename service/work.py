@@ -148,18 +148,22 @@ class _Ticket:
             self.check()
             self.began = time.monotonic()
             self._result = self._context.run(self._function, self.check)
+        except StopIteration as error:  # which no future takes
+            self._error = RuntimeError("the work ended with StopIteration")
+            self._error.__cause__ = error
         except BaseException as error:
             self._error = error
         self.ended = time.monotonic()
 
     def settle(self) -> None:
-        """Tells who waits."""
-        if self.done.done():  # nobody does any more
+        """Tells who waits, and keeps nothing: an error knows the frames that know this ticket, and their images."""
+        result, error, self._result, self._error = self._result, self._error, None, None
+        if self.done.done():  # nobody waits any more
             return
-        if self._error is None:
-            self.done.set_result(self._result)
+        if error is None:
+            self.done.set_result(result)
         else:
-            self.done.set_exception(self._error)
+            self.done.set_exception(error)
 
     def stop(self) -> None:
         """Says that the caller went."""

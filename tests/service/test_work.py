@@ -1,8 +1,10 @@
 """One queue in front of heavy work, seen through real calls that are cancelled, run out of time, or come too many."""
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -220,6 +222,50 @@ def test_closing_lets_work_end_and_then_stops_it() -> None:
             await work.run(lambda check: "late", context=NoDeadline())
 
     asyncio.run(run())
+
+
+def test_closing_gives_up_who_still_waits() -> None:
+    async def run() -> None:
+        work, heavy = Work(1, 4), Heavy()
+        running = asyncio.create_task(work.run(lambda check: heavy(b"a", check), context=NoDeadline()))
+        waiting = asyncio.create_task(work.run(lambda check: heavy(b"b", check), context=NoDeadline()))
+        await until(lambda: work.running == 1 and work.depth == 1)
+        await work.close()
+        ended = await asyncio.wait_for(asyncio.gather(running, waiting, return_exceptions=True), 5)
+        assert [type(one) for one in ended] == [Cancelled, asyncio.CancelledError]
+        assert heavy.started == [b"a"]
+
+    asyncio.run(run())
+
+
+class Image:
+    """Stands for what is large."""
+
+
+def test_what_failed_is_told_and_kept_nowhere() -> None:
+    """An error's frames hold the images that its work was about: in a circle they would stay until a collection."""
+    seen: list[weakref.ref[Image]] = []
+
+    def fail(error: Exception) -> None:
+        image = Image()
+        seen.append(weakref.ref(image))
+        raise error
+
+    async def run() -> None:
+        work = Work(1, 4)
+        for error, told in ((OSError("no such file"), OSError), (StopIteration("no more"), RuntimeError)):
+            with pytest.raises(told):
+                await work.run(lambda check, error=error: fail(error), context=NoDeadline())  # type: ignore[misc]
+            error.__traceback__ = None  # of this test's own name for it
+        assert await work.run(lambda check: "next", context=NoDeadline()) == "next"
+        await work.close()
+
+    gc.disable()
+    try:
+        asyncio.run(run())
+        assert [one() for one in seen] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_many_calls_that_come_and_go_leave_nothing_behind() -> None:
