@@ -86,6 +86,8 @@ class Work:
             ticket.stop()
             self._waiting.discard(ticket)
             raise
+        finally:
+            del done, ticket  # an error that passes knows this frame
 
     async def close(self, drain_seconds: float = 0.0) -> None:
         """Lets running work end within `drain_seconds`, then tells it to stop, and takes no more."""
@@ -157,13 +159,14 @@ class _Ticket:
 
     def settle(self) -> None:
         """Tells who waits, and keeps nothing: an error knows the frames that know this ticket, and their images."""
-        result, error, self._result, self._error = self._result, self._error, None, None
-        if self.done.done():  # nobody waits any more
+        done, result, error = self.done, self._result, self._error
+        del self.done, self._result, self._error
+        if done.done():  # nobody waits any more
             return
         if error is None:
-            self.done.set_result(result)
+            done.set_result(result)
         else:
-            self.done.set_exception(error)
+            done.set_exception(error)
 
     def stop(self) -> None:
         """Says that the caller went."""
