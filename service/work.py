@@ -87,18 +87,19 @@ class Work:
             self._waiting.discard(ticket)
             raise
         finally:
-            del done, ticket  # an error that passes knows this frame
+            del done, ticket, function  # an error that passes knows this frame
 
     async def close(self, drain_seconds: float = 0.0) -> None:
         """Lets running work end within `drain_seconds`, then tells it to stop, and takes no more."""
         deadline = time.monotonic() + drain_seconds
         while self._running and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
-        for ticket in self._running:
-            ticket.stop()
-        for ticket in self._waiting:
+        self._threads.shutdown(wait=False, cancel_futures=True)  # first: from here on no thread begins another
+        waiting, running = list(self._waiting), list(self._running)  # threads change them meanwhile
+        for ticket in waiting:
             ticket.done.cancel()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for ticket in running:
+            ticket.stop()
 
     def _work_off(self, ticket: "_Ticket") -> None:
         """In a thread."""
@@ -146,10 +147,11 @@ class _Ticket:
 
     def run(self) -> None:
         """Does it, unless nobody waits for it any more."""
+        function, context = self._function, self._context
         try:
             self.check()
             self.began = time.monotonic()
-            self._result = self._context.run(self._function, self.check)
+            self._result = context.run(function, self.check)
         except StopIteration as error:  # which no future takes
             self._error = RuntimeError("the work ended with StopIteration")
             self._error.__cause__ = error
@@ -169,8 +171,9 @@ class _Ticket:
             done.set_exception(error)
 
     def stop(self) -> None:
-        """Says that the caller went."""
+        """Says that the caller went; what they sent is not kept until a thread is free."""
         self._stopped = True
+        self._function, self._context = _nothing, contextvars.Context()
 
     def check(self) -> None:
         """Raises when nobody waits for the result."""
@@ -178,3 +181,7 @@ class _Ticket:
             raise Cancelled("the caller cancelled the call")
         if time.monotonic() > self._deadline:
             raise Cancelled("the deadline of the call has passed")
+
+
+def _nothing(check: Check) -> None:
+    """In the place of work that nobody waits for."""

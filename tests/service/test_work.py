@@ -269,6 +269,29 @@ def test_what_failed_is_told_and_kept_nowhere() -> None:
         gc.enable()
 
 
+def test_what_a_caller_sent_who_went_while_waiting_is_not_kept() -> None:
+    """However many come and go while one piece of work lasts: nobody's images wait for a thread without them."""
+
+    async def run() -> None:
+        work, heavy = Work(1, 4), Heavy()
+        first = asyncio.create_task(work.run(lambda check: heavy(b"a", check), context=NoDeadline()))
+        await until(lambda: work.running == 1)
+        sent = Image()
+        kept = weakref.ref(sent)
+        second = asyncio.create_task(work.run(lambda check, sent=sent: str(sent), context=NoDeadline()))  # type: ignore[misc]
+        await until(lambda: work.depth == 1)
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+        del sent, second
+        gc.collect()
+        assert kept() is None
+        heavy.let_go.set()
+        assert await first == b"a"
+        await work.close()
+
+    asyncio.run(run())
+
+
 def test_many_calls_that_come_and_go_leave_nothing_behind() -> None:
     async def test(on: Bench) -> None:
         calls = [on.call(b"%d" % number, timeout=0.05 + 0.01 * (number % 5)) for number in range(40)]
