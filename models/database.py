@@ -88,7 +88,12 @@ class Database:
                 for table in locked if self.dialect == "postgresql" else ():
                     connection.execute(text(f'LOCK TABLE "{table}" IN EXCLUSIVE MODE'))
                 yield connection
-                connection.commit()
+                try:
+                    connection.commit()
+                except BaseException:  # SQLAlchemy takes it for ended, and the next would begin inside of it
+                    with suppress(Exception):
+                        connection.connection.rollback()
+                    raise
 
     def wipe_log(self) -> None:
         """Takes deleted rows out of SQLite's write-ahead log as well."""

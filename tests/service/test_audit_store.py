@@ -32,6 +32,27 @@ def test_a_record_that_nobody_touched_is_as_it_was_written(tmp_path: Path) -> No
         assert [row.call() for row in store.rows()] == [call(number) for number in range(6)]
 
 
+def test_a_row_that_failed_at_its_very_end_stands_in_no_others_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: SQLAlchemy takes the transaction for ended, while SQLite may hold it open."""
+
+    def full(connection: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with store_at(sqlite_uri(tmp_path / "audit.db")) as store:
+        store.append([call(0)])
+        with monkeypatch.context() as broken:
+            broken.setattr(
+                "sqlalchemy.engine.default.DefaultDialect.do_commit", lambda self, connection: full(connection)
+            )
+            with pytest.raises(StoreUnavailable):
+                store.append([call(1)])
+        assert store.append([call(2)]).sequence == 2
+        assert verify(store, KEY).findings == ()
+        assert [row.call() for row in store.rows()] == [call(0), call(2)]
+
+
 @pytest.mark.parametrize(
     "change",
     [
