@@ -13,6 +13,7 @@ from models.answers import Contribution, ReasonGroup
 
 GROUPS = ("size and shape", "intensity", "texture", "image embedding", "clinical record", "therapy", "other")
 _FEW = 256
+"""Columns that are sorted at once, with the interpreter's lock."""
 
 Percentile = Callable[[int], float | None]
 """Of the value of a column, by its place, among the training patients; 0 to 1."""

@@ -113,10 +113,9 @@ class BroughtModel:
         absent = tuple(self.encoding.names[index] for index in np.flatnonzero(np.isnan(row)))
         applicability = Applicability("unknown", 0.0, (), absent)
         notices = self._notices(absent)
-        reasons = [
-            None if shares is None else self._contributions(values, therapy, share)
-            for therapy, share in zip(asked, rows if shares is None else shares, strict=False)
-        ]
+        reasons: list[Contributions | None] = [None] * len(asked)
+        if shares is not None:  # of the reference, the last row, none are told
+            reasons = [self._contributions(values, therapy, shares[index]) for index, therapy in enumerate(asked)]
         predictions = tuple(
             Prediction(
                 therapy=therapy,
