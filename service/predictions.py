@@ -18,6 +18,7 @@ from models.computable import profile_of
 from models.errors import MissingColumn, ModelError
 from radresponse.v1 import board_pb2, case_pb2, prediction_pb2, prediction_pb2_grpc
 from service.answer import difference_of, prediction_of, warnings_of
+from service.audit.entry import recorded
 from service.audit.key import Key
 from service.auth import Caller, caller_of
 from service.board import pictures_of, similar_patients_of
@@ -102,7 +103,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
     ) -> prediction_pb2.PredictResponse:
         """By one or more models, or all that fit."""
         job = partial(self._predict, request, caller_of(context), self._trials.challengers.pinned())
-        return await self._work.run(job, context=context)
+        return await self._work.run(recorded(job, self._work.alone), context=context)
 
     async def CompareTherapies(  # noqa: N802 - gRPC's name
         self,
@@ -113,7 +114,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
     ) -> prediction_pb2.CompareTherapiesResponse:
         """Several therapies by one pinned set of models."""
         job = partial(self._compare, request, caller_of(context), self._trials.challengers.pinned())
-        return await self._work.run(job, context=context)
+        return await self._work.run(recorded(job, self._work.alone), context=context)
 
     async def ExtractFeatures(  # noqa: N802 - gRPC's name
         self,
@@ -124,7 +125,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
     ) -> prediction_pb2.ExtractFeaturesResponse:
         """The numbers themselves."""
         job = partial(self._extract, request, caller_of(context), self._host.serving)
-        return await self._work.run(job, context=context)
+        return await self._work.run(recorded(job, self._work.alone), context=context)
 
     def _predict(
         self, request: prediction_pb2.PredictRequest, caller: Caller, pinned: Pinned, check: Check

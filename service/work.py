@@ -34,8 +34,9 @@ class Work:
 
     A call that is cancelled, or whose deadline passes, while it waits never starts; one that
     runs is told by its `check`, and keeps its place until its thread has really ended.
-    All methods belong to the event loop's thread. A thread goes from one piece of work to the next without asking the
-    loop, and the loop is woken once for all that ended meanwhile: each time costs a call as much as its trees.
+    All methods but `alone` belong to the event loop's thread. A thread goes from one piece of work to the next
+    without asking the loop, and the loop is woken once for all that ended meanwhile: each time costs a call as much
+    as its trees.
     """
 
     def __init__(self, workers: int, queue_size: int, observe: Observe = lambda stage, seconds: None) -> None:
@@ -58,6 +59,10 @@ class Work:
     def running(self) -> int:
         """Calls whose thread has not ended."""
         return len(self._running)
+
+    def alone(self) -> bool:
+        """Whether one piece of work runs, and none waits; any thread may ask."""
+        return len(self._running) == 1 and not self._waiting
 
     async def run(self, function: Callable[[Check], T], *, context: Call) -> T:
         """Waits for a free thread and gives what `function` gives.

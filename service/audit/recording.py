@@ -7,15 +7,14 @@ import inspect
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 import grpc
 
-from service import logs, status
-from service.audit.call import Call
+from service import status
+from service.audit.entry import OK, Entry, Means, Records, current
 from service.audit.facts import Facts
 from service.audit.key import Key
-from service.auth import caller_name
 from service.errors import AuditUnavailable
 from service.kept import Handler
 from service.known import UNKNOWN, method_of
@@ -34,16 +33,6 @@ STARTED = "STARTED"
 
 LASTING = frozenset({"radresponse.v1.ImageService/DeleteSubject", "radresponse.v1.OutcomeService/ReportOutcome"})
 """Methods whose effect cannot be taken back: they only begin while the record takes rows."""
-
-
-class Records(Protocol):
-    """Where calls are recorded."""
-
-    async def ready(self, begun: Call) -> None:
-        """Makes sure that rows are taken, if need be by recording that a call begins; raises AuditUnavailable."""
-
-    async def write(self, call: Call) -> None:
-        """Waits until the call is recorded; raises AuditUnavailable where it is not."""
 
 
 class Recording(grpc.aio.ServerInterceptor):
@@ -65,10 +54,8 @@ class Recording(grpc.aio.ServerInterceptor):
             clock: Seconds since 1970.
             observe: Takes the seconds that a call waited for its row, as the stage `audit`.
         """
-        self._records = records
         self._key = key
-        self._clock = clock
-        self._observe = observe
+        self._means = Means(records, clock, observe)
 
     async def intercept_service(
         self,
@@ -95,17 +82,20 @@ class Recording(grpc.aio.ServerInterceptor):
         self, behaviour: Callable[..., Awaitable[Any]], seen: Callable[[Any, Facts], Any], method: str
     ) -> Callable[..., Awaitable[Any]]:
         async def call(request: object, context: Context) -> Any:  # noqa: ANN401
-            facts = Facts(self._key)
+            entry = self._entry(method)
+            current.set(entry)
             try:
-                asked = seen(request, facts)
+                asked = seen(request, entry.facts)
                 if method in LASTING:
-                    await self._records.ready(self._call(method, STARTED, "", facts))
+                    await entry.ready(STARTED)
                 answer = await behaviour(asked, context)
             except BaseException as error:
-                await self._refused(error, method, context, facts)
+                await _refused(error, context, entry)
                 raise
-            sent = facts.answered(answer)
-            await self._write(method, grpc.StatusCode.OK.name, "", facts)
+            if entry.sent is not None:
+                return entry.sent
+            sent = entry.facts.answered(answer)
+            await entry.write(OK)
             return sent
 
         return call
@@ -114,50 +104,36 @@ class Recording(grpc.aio.ServerInterceptor):
         self, behaviour: Callable[..., AsyncIterator[Any]], seen: Callable[[Any, Facts], Any], method: str
     ) -> Callable[..., AsyncIterator[Any]]:
         async def call(request: object, context: Context) -> AsyncIterator[Any]:
-            facts = Facts(self._key)
+            entry = self._entry(method)
             started = False
             try:
-                async for answer in behaviour(seen(request, facts), context):
+                async for answer in behaviour(seen(request, entry.facts), context):
                     if not started:
-                        await self._write(method, STARTED, "", facts)
+                        await entry.write(STARTED)
                         started = True
-                    yield facts.answered(answer)
+                    yield entry.facts.answered(answer)
             except BaseException as error:
-                await self._refused(error, method, context, facts)
+                await _refused(error, context, entry)
                 raise
-            await self._write(method, grpc.StatusCode.OK.name, "", facts)
+            await entry.write(OK)
 
         return call
 
-    async def _refused(self, error: BaseException, method: str, context: Context, facts: Facts) -> None:
-        """Records how a call failed; whose caller has gone, or whose row failed already, is told nothing more."""
-        if isinstance(error, AuditUnavailable):
-            return
-        code, reason = status.told(error, context)
-        try:
-            await self._write(method, code.name, reason, facts)
-        except AuditUnavailable:
-            if isinstance(error, Exception):
-                raise
-            log.warning("a call that its caller left is not recorded", extra={"fields": {"method": method}})
+    def _entry(self, method: str) -> Entry:
+        return Entry(method, Facts(self._key), self._means)
 
-    async def _write(self, method: str, code: str, reason: str, facts: Facts) -> None:
-        began = time.perf_counter()
-        await self._records.write(self._call(method, code, reason, facts))
-        self._observe("audit", time.perf_counter() - began)
 
-    def _call(self, method: str, code: str, reason: str, facts: Facts) -> Call:
-        return Call(
-            id=logs.request_id.get(),
-            time_us=round(self._clock() * 1e6),
-            caller=caller_name(),
-            method=method,
-            code=code,
-            reason=reason,
-            subject=facts.subject,
-            prediction_id=facts.prediction_id,
-            made=facts.made,
-        )
+async def _refused(error: BaseException, context: Context, entry: Entry) -> None:
+    """Records how a call failed; whose caller has gone, or whose row failed already, is told nothing more."""
+    if isinstance(error, AuditUnavailable) or not entry.taken():
+        return
+    code, reason = status.told(error, context)
+    try:
+        await entry.write(code.name, reason)
+    except AuditUnavailable:
+        if isinstance(error, Exception):
+            raise
+        log.warning("a call that its caller left is not recorded", extra={"fields": {"method": entry.method}})
 
 
 def _seen(request: object, facts: Facts) -> object:

@@ -137,6 +137,11 @@ class AuditStore:
         self._key = key
         self._row = f"({', '.join([self._database.place] * len(_NAMES))})"
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file of this machine, and no server that may keep whoever asks it waiting."""
+        return self._database.dialect == "sqlite"
+
     def close(self) -> None:
         """Ends its connections."""
         self._database.close()

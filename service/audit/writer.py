@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,6 +41,7 @@ class Writer:
         self._head_file = head_file
         self._waiting: deque[tuple[Call | None, asyncio.Future[None]]] = deque()
         self._changed = threading.Condition()
+        self._writing = threading.Lock()
         self._ended = False
         self._well = True
         self._thread = threading.Thread(target=self._write_on, name="audit", daemon=True)
@@ -61,6 +62,30 @@ class Writer:
             AuditUnavailable: It is not.
         """
         await self._written_by(call)
+
+    def write_at_once(self, make: Callable[[], Call | None]) -> bool:
+        """Records a call in this very thread, where the store is a file and no other row is being written or waits.
+
+        Args:
+            make: Gives the call when nothing stands in its way any more; None where it is not wanted after all.
+
+        Returns:
+            Whether it is recorded.
+
+        Raises:
+            AuditUnavailable: It should be, and is not.
+        """
+        if not self._store.is_file or self._waiting or not self._writing.acquire(blocking=False):
+            return False
+        try:
+            if self._ended or (call := make()) is None:
+                return False
+            failure = self._written([call])
+        finally:
+            self._writing.release()
+        if failure is not None:
+            raise failure
+        return True
 
     async def _written_by(self, call: Call | None) -> None:
         loop = asyncio.get_running_loop()
@@ -83,7 +108,8 @@ class Writer:
             self._ended = True
             self._changed.notify()
         self._thread.join()
-        self._store.close()
+        with self._writing:
+            self._store.close()
 
     def _write_on(self) -> None:
         while True:
@@ -93,7 +119,8 @@ class Writer:
                 taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_AT_ONCE))]
             if not taken:
                 return
-            failure = self._written([call for call, _ in taken if call is not None])
+            with self._writing:
+                failure = self._written([call for call, _ in taken if call is not None])
             # The loop is woken once for all of them, and may be closed when the server went before its last calls.
             with suppress(RuntimeError):
                 taken[0][1].get_loop().call_soon_threadsafe(_settle, [written for _, written in taken], failure)
