@@ -73,10 +73,11 @@ class Contributions(Sequence[Contribution]):
     @property
     def groups(self) -> tuple[ReasonGroup, ...]:
         """The sum of each kind that is there, in the order of `GROUPS`; the sums add up to all contributions."""
-        kinds, sums = _kinds(self._names), [0.0] * len(GROUPS)
+        kinds, there = _kinds(self._names)
+        shares, sums = self._shares, [0.0] * len(GROUPS)
         for place in self._order:
-            sums[kinds[place]] += self._shares[place]
-        return tuple(ReasonGroup(GROUPS[kind], sums[kind]) for kind in sorted(set(kinds)))
+            sums[kinds[place]] += shares[place]
+        return tuple(ReasonGroup(GROUPS[kind], sums[kind]) for kind in there)
 
     def _of(self, place: int) -> Contribution:
         return Contribution(
@@ -90,9 +91,10 @@ class Contributions(Sequence[Contribution]):
 
 
 @lru_cache(maxsize=256)
-def _kinds(columns: tuple[str, ...]) -> tuple[int, ...]:
-    """Of each column, by its place in `GROUPS`."""
-    return tuple(GROUPS.index(group_of(column)) for column in columns)
+def _kinds(columns: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Of each column, by its place in `GROUPS`; and those that are there, in order."""
+    kinds = tuple(GROUPS.index(group_of(column)) for column in columns)
+    return kinds, tuple(sorted(set(kinds)))
 
 
 def _largest_first(shares: Floats) -> list[int]:

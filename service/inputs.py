@@ -5,7 +5,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from struct import pack
 
 from features.cache import Cache
 from features.case import Case
@@ -93,6 +95,8 @@ def measure(
         Cancelled: From `check`.
     """
     wanted = tuple(sorted({name for name in columns if name not in case.given and _scan_of(name)}))
+    if not wanted:
+        return Measured(profile, (), FeatureValues({}, {}, (), {}, ()), "")
     embeds = any(isinstance(parse(name), EmbeddingColumn) for name in wanted)
     encoder = instruments.encoders.get(encoder_digest) if embeds else None
     with span("features", columns=len(wanted)), within_case(), files_there(case):
@@ -133,10 +137,9 @@ def inputs_of(model: Model, case: Case, measured: Measured) -> Inputs:
     known |= measured.features.values
     known |= case.given
     names = model.encoding.known
-    return Inputs(
-        values={name: value for name, value in known.items() if name in names},
-        missing={name: why for name, why in measured.features.missing.items() if name in names},
-    )
+    if not known.keys() <= names:
+        known = {name: value for name, value in known.items() if name in names}
+    return Inputs(known, {name: why for name, why in measured.features.missing.items() if name in names})
 
 
 def notices_of(measured: Mapping[str, Measured]) -> list[Notice]:
@@ -147,13 +150,28 @@ def notices_of(measured: Mapping[str, Measured]) -> list[Notice]:
 
 
 def digest_of(inputs: Mapping[str, Inputs]) -> str:
-    """SHA-256 over names and exact values of all inputs, model by model, in the order of names."""
-    canonical = json.dumps(
-        [[name, sorted(inputs[name].values.items())] for name in sorted(inputs)], separators=(",", ":"), allow_nan=False
-    )
+    """SHA-256 over names and exact values of all inputs, model by model, in the order of names.
+
+    Of each model a line of JSON, its name and its columns of numbers in order; those numbers as little-endian IEEE 754
+    doubles; a line of JSON, its columns of categories with their values.
+    """
     hasher = hashlib.sha256()
-    update(hasher, canonical.encode())
+    for name in sorted(inputs):
+        values = inputs[name].values
+        words = {}
+        if any(issubclass(kind, str) for kind in set(map(type, values.values()))):
+            words = {column: value for column, value in values.items() if isinstance(value, str)}
+        numbers = tuple(sorted(values.keys() - words.keys() if words else values))
+        update(hasher, _heading(name, numbers))
+        update(hasher, pack(f"<{len(numbers)}d", *map(values.__getitem__, numbers)))
+        update(hasher, f"{json.dumps(sorted(words.items()))}\n".encode())
     return hasher.hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _heading(model: str, columns: tuple[str, ...]) -> bytes:
+    """The same for every case: only columns of the model stand there."""
+    return f"{json.dumps([model, columns])}\n".encode()
 
 
 @contextmanager

@@ -37,13 +37,19 @@ def provenance_of(
             for scan in case.scans
             if scan.name in looked_at
         ],
-        given_features=sorted({name for of in inputs.values() for name in of.values if name in case.given}),
+        given_features=_used(case, inputs),
         input_digest=digest_of(inputs),
         software_version=VERSION,
         radiomics_engine=ENGINE if any(group.radiomics for group in measured) else "",
         encoder_digest=next(iter(encoders), ""),
         encoder_digests=encoders,
     )
+
+
+def _used(case: Case, inputs: Mapping[str, Inputs]) -> list[str]:
+    """Names of the given features that a model takes, in order."""
+    taken = set[str]().union(*(of.values for of in inputs.values()))
+    return sorted(name for name in case.given if name in taken)
 
 
 def number(answer: Answer, subject: str, caller: Caller, key: Key) -> None:

@@ -107,7 +107,9 @@ class BroughtModel:
         if not self.therapies:
             asked, codes = ("",), np.zeros(1)
         row = self.encoding.row(values, missing or {})
-        rows = self.rows(np.column_stack([np.tile(row, (codes.size, 1)), codes]))
+        encoded = np.empty((codes.size, row.size + 1))
+        encoded[:, :-1], encoded[:, -1] = row, codes
+        rows = self.rows(encoded)
         answers = self._finite(rows)
         shares = self.engine.contributions(rows)
         absent = tuple(self.encoding.names[index] for index in np.flatnonzero(np.isnan(row)))
