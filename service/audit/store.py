@@ -6,7 +6,8 @@ to change or delete a row; who can switch that off still lacks the key.
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from operator import attrgetter
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Row, Select, Table, Text, select
 
@@ -92,12 +93,7 @@ class Recorded:
 
     def own_seal(self, key: Key) -> str:
         """The seal that it should have. The number in the sequence is not in it: the links make the order."""
-        return key.seal(
-            json.dumps([
-                self.id, self.time_us, self.caller, self.method, self.code, self.reason, self.subject,
-                self.prediction_id, self.made, self.previous,
-            ]).encode()
-        )  # fmt: skip
+        return _seal_of(_SEALED(self), key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +148,7 @@ class AuditStore:
         Raises:
             StoreUnavailable: They are not recorded.
         """
-        with self._database.writing(NAME) as connection:
-            cursor = connection.connection.cursor()
+        with self._database.adding(NAME) as cursor:
             cursor.execute(_NEWEST)
             row = cursor.fetchone()
             head = Head(*row) if row else Head(0, BEFORE_THE_FIRST)
@@ -161,10 +156,9 @@ class AuditStore:
             for call in calls:
                 recorded = self._after(head, call)
                 head = Head(recorded.sequence, recorded.seal)
-                values += (getattr(recorded, name) for name in _NAMES)
+                values += _VALUES(recorded)
             if calls:  # all in one statement: PostgreSQL is asked once, not once a row
                 cursor.execute(f"{_INSERT} {', '.join([self._row] * len(calls))}", values)
-            cursor.close()
         return head
 
     def rows(self, wanted: Wanted | None = None, *, newest: int | None = None) -> Iterator[Recorded]:
@@ -187,11 +181,11 @@ class AuditStore:
         return _recorded(row) if row else None
 
     def _after(self, head: Head, call: Call) -> Recorded:
-        row = Recorded(
-            head.sequence + 1, call.id, call.time_us, call.caller, call.method, call.code, call.reason,
-            call.subject, call.prediction_id, text_of(call.made), head.seal, "",
+        told = (
+            call.id, call.time_us, call.caller, call.method, call.code, call.reason, call.subject,
+            call.prediction_id, text_of(call.made), head.seal,
         )  # fmt: skip
-        return replace(row, seal=row.own_seal(self._key))
+        return Recorded(head.sequence + 1, *told, _seal_of(told, self._key))
 
 
 def audit_store(settings: Settings, key: Key, *, must_exist: bool = False) -> AuditStore:
@@ -207,7 +201,14 @@ def audit_store(settings: Settings, key: Key, *, must_exist: bool = False) -> Au
 
 
 _NAMES = tuple(column.name for column in _CALLS.c)
+_VALUES = attrgetter(*_NAMES)
+_SEALED = attrgetter(*(name for name in _NAMES if name not in {"sequence", "seal"}))
 _INSERT = f"INSERT INTO {NAME} ({', '.join(_NAMES)}) VALUES"
+
+
+def _seal_of(told: tuple[object, ...], key: Key) -> str:
+    """Of a row's values from `id` to `previous`."""
+    return key.seal(json.dumps(told).encode())
 
 
 def _recorded(row: Row[tuple[object, ...]]) -> Recorded:

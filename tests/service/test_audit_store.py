@@ -7,15 +7,16 @@ import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 from builders.audits import KEY, call, filled, findings, store_at, tamper, told
 from builders.postgres import postgres
-from sqlalchemy import create_engine, text
+from sqlalchemy import MetaData, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.database import sqlite_uri
+from models.database import Database, sqlite_uri
 from models.errors import BadStore, StoreUnavailable
 from service.audit.key import Key
 from service.audit.store import AuditStore, Head, Wanted
@@ -32,25 +33,39 @@ def test_a_record_that_nobody_touched_is_as_it_was_written(tmp_path: Path) -> No
         assert [row.call() for row in store.rows()] == [call(number) for number in range(6)]
 
 
+class Full(sqlite3.Connection):
+    """As on a full disk: a commit that fails, and leaves the transaction open."""
+
+    now = False
+
+    def commit(self) -> None:
+        if Full.now:
+            raise sqlite3.OperationalError("database or disk is full")
+        super().commit()
+
+
 def test_a_row_that_failed_at_its_very_end_stands_in_no_others_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a full disk: SQLAlchemy takes the transaction for ended, while SQLite may hold it open."""
-
-    def full(connection: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
-    with store_at(sqlite_uri(tmp_path / "audit.db")) as store:
+    """Whoever writes to the same file next would begin a transaction inside of the one that stayed open."""
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", partial(sqlite3.connect, factory=Full))
+    database = Database(sqlite_uri(tmp_path / "other.db"), MetaData())
+    with store_at(sqlite_uri(tmp_path / "audit.db")) as store, closing(database):
         store.append([call(0)])
+        with database.writing() as rows:
+            rows.exec_driver_sql("CREATE TABLE kept (number INTEGER)")
         with monkeypatch.context() as broken:
-            broken.setattr(
-                "sqlalchemy.engine.default.DefaultDialect.do_commit", lambda self, connection: full(connection)
-            )
+            broken.setattr(Full, "now", True)
             with pytest.raises(StoreUnavailable):
                 store.append([call(1)])
+            with pytest.raises(StoreUnavailable), database.writing() as rows:
+                rows.exec_driver_sql("INSERT INTO kept VALUES (1)")
         assert store.append([call(2)]).sequence == 2
         assert verify(store, KEY).findings == ()
         assert [row.call() for row in store.rows()] == [call(0), call(2)]
+        with database.writing() as rows:
+            rows.exec_driver_sql("INSERT INTO kept VALUES (2)")
+            assert rows.exec_driver_sql("SELECT number FROM kept").scalars().all() == [2]
 
 
 @pytest.mark.parametrize(
