@@ -11,8 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,14 @@ from radresponse.v1 import case_pb2, prediction_pb2
 from service.demo.process import free_port, running_server
 
 Say = Callable[[str], None]
+Load = Callable[[int], dict[str, float]]
+"""Takes how many callers; gives figures."""
+
+OURS = "radresponse, gRPC"
 
 COLUMNS = 100
-SECONDS = 6.0
+SECONDS = 3.0
+ROUNDS = 7
 CALLERS = (1, 32)
 NAME = "plain"
 FOLDER = Path(os.environ.get("RADRESPONSE_SERVERS_FOLDER", "build/bench/servers"))
@@ -39,26 +45,45 @@ PREDICT = "/radresponse.v1.PredictionService/Predict"
 
 def measure(say: Say) -> dict[str, Any]:
     """Prints figures and gives them."""
-    figures: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         place = Path(folder)
         table, truth = _version(place / "model")
         case = {str(name): float(value) for name, value in table.iloc[0].items()}
-        say(f"One XGBoost model, {COLUMNS} columns, one patient a call ({SECONDS:.0f} s each)\n")
-        say("| server | callers | p50, ms | p99, ms | predictions/s |")
-        say("|---|---|---|---|---|")
-        for name, measured in (("radresponse, gRPC", _ours), ("mlflow models serve", _mlflow), ("MLServer", _mlserver)):
+        say(
+            f"One XGBoost model, {COLUMNS} columns, one patient a call: medians of {ROUNDS} rounds, "
+            f"in each of which the servers take turns ({SECONDS:.0f} s each)\n"
+        )
+        loads: dict[str, Load] = {}
+        for name, started in ((OURS, _ours), ("mlflow models serve", _mlflow), ("MLServer", _mlserver)):
             try:
-                figures[name] = measured(place, case, truth)
+                loads[name] = running.enter_context(started(place, case, truth))
             except (subprocess.CalledProcessError, RuntimeError, OSError) as error:
-                say(f"| {name} | did not run: {error} | | | |")
-                continue
-            for callers, one in figures[name].items():
-                say(
-                    f"| {name} | {callers} | {one['p50_ms']:.1f} | {one['p99_ms']:.1f} "
-                    f"| {one['calls_per_second']:.0f} |"
-                )
+                say(f"{name} did not run: {error}\n")
+        figures: dict[str, Any] = {name: {callers: [] for callers in CALLERS} for name in loads}
+        for _ in range(ROUNDS):
+            for callers in CALLERS:
+                for name, load in loads.items():
+                    figures[name][callers].append(load(callers))
+    _tell(figures, say)
     return figures
+
+
+def _tell(figures: dict[str, Any], say: Say) -> None:
+    """Beside each peer's medians how many times ours are better: the median of the rounds' own ratios."""
+    say("| server | callers | p50, ms | p99, ms | predictions/s | its p50 / ours | our predictions/s / its |")
+    say("|---|---|---|---|---|---|---|")
+    for name, of_server in figures.items():
+        for callers, rounds in of_server.items():
+            p50, p99, rate = (median(one[what] for one in rounds) for what in ("p50_ms", "p99_ms", "calls_per_second"))
+            row = f"| {name} | {callers} | {p50:.2f} | {p99:.1f} | {rate:.0f} |"
+            if name != OURS and OURS in figures:
+                pairs = list(zip(rounds, figures[OURS][callers], strict=True))
+                quicker = median(its["p50_ms"] / ours["p50_ms"] for its, ours in pairs)
+                more = median(ours["calls_per_second"] / its["calls_per_second"] for its, ours in pairs)
+                row += f" {quicker:.1f} | {more:.1f} |"
+            else:
+                row += " | |"
+            say(row)
 
 
 def _version(folder: Path) -> tuple[pd.DataFrame, float]:
@@ -78,7 +103,8 @@ def _version(folder: Path) -> tuple[pd.DataFrame, float]:
     return table, float(model.predict_proba(table.head(1))[0, 1])
 
 
-def _ours(folder: Path, case: dict[str, float], truth: float) -> dict[int, dict[str, float]]:
+@contextmanager
+def _ours(folder: Path, case: dict[str, float], truth: float) -> Iterator[Load]:
     """Registered and admitted as docs/register.md says."""
     from models.__main__ import main  # noqa: PLC0415
     from models.registry import Registry  # noqa: PLC0415
@@ -106,22 +132,21 @@ def _ours(folder: Path, case: dict[str, float], truth: float) -> dict[int, dict[
         with grpc.insecure_channel(server.address) as channel:
             answer = prediction_pb2_grpc.PredictionServiceStub(channel).Predict(request)
         _require(answer.predictions[0].outcome.probability, truth)
-        return {
-            callers: _load("load", request.SerializeToString(), server.address, PREDICT, str(callers))
-            for callers in CALLERS
-        }
+        yield lambda callers: _load("load", request.SerializeToString(), server.address, PREDICT, str(callers))
 
 
-def _mlflow(folder: Path, case: dict[str, float], truth: float) -> dict[int, dict[str, float]]:
+@contextmanager
+def _mlflow(folder: Path, case: dict[str, float], truth: float) -> Iterator[Load]:
     port = free_port()
     words = ["-m", "mlflow", "models", "serve", "-m", str(folder / "model"), "--env-manager", "local"]
     body = json.dumps({"dataframe_split": {"columns": list(case), "data": [list(case.values())]}}).encode()
     with _server("mlflow", [*words, "--port", str(port), "--host", "127.0.0.1"], folder, port, "/health"):
         _require_class(_post(port, "/invocations", body)["predictions"][0], truth)
-        return {callers: _load("http_load", body, str(port), "/invocations", str(callers)) for callers in CALLERS}
+        yield lambda callers: _load("http_load", body, str(port), "/invocations", str(callers))
 
 
-def _mlserver(folder: Path, case: dict[str, float], truth: float) -> dict[int, dict[str, float]]:
+@contextmanager
+def _mlserver(folder: Path, case: dict[str, float], truth: float) -> Iterator[Load]:
     port, home = free_port(), folder / "mlserver"
     home.mkdir()
     told = {
@@ -137,7 +162,7 @@ def _mlserver(folder: Path, case: dict[str, float], truth: float) -> dict[int, d
     path = f"/v2/models/{NAME}/infer"
     with _server("mlserver", ["-m", "mlserver.cli.main", "start", str(home)], folder, port, f"/v2/models/{NAME}/ready"):
         _require_class(_post(port, path, body)["outputs"][0]["data"][0], truth)
-        return {callers: _load("http_load", body, str(port), path, str(callers)) for callers in CALLERS}
+        yield lambda callers: _load("http_load", body, str(port), path, str(callers))
 
 
 @contextmanager
