@@ -9,16 +9,16 @@ SQLite's write lock, or the locks that it asks PostgreSQL for, before it reads w
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from features.write_ahead import write_ahead
-from models.errors import BadStore, StoreUnavailable
+from models.errors import BadStore, StoreBusy, StoreUnavailable
 
 WAIT_SECONDS = 5
 """For a database that does not answer, or a lock that another process holds."""
@@ -30,7 +30,12 @@ class Database:
     """Tables at one address, made when they are first used. Safe to share between threads."""
 
     def __init__(
-        self, uri: str, tables: MetaData, also: Sequence[tuple[str, str]] = (), *, must_exist: bool = False
+        self,
+        uri: str,
+        tables: MetaData,
+        also: Sequence[tuple[str, str]] = (),
+        *,
+        must_exist: bool = False,
     ) -> None:
         """Connects to nothing yet.
 
@@ -78,7 +83,8 @@ class Database:
         """A transaction that writes, all or nothing, while no other writes to the locked tables.
 
         Raises:
-            StoreUnavailable: The database is away, full, or held by another for too long.
+            StoreUnavailable: The database is away or full.
+            StoreBusy: It is held by another for too long.
         """
         with self._answering():
             self._prepare()
@@ -97,11 +103,16 @@ class Database:
                     raise
 
     @contextmanager
-    def adding(self, *locked: str) -> Iterator[DBAPICursor]:
+    def adding(self, *locked: str, wait: bool = True) -> Iterator[DBAPICursor]:
         """As `writing`, by the driver's own cursor: what SQLAlchemy adds to a row costs a caller as much as the row.
+
+        Args:
+            locked: Tables.
+            wait: Whether to wait for a lock that another holds; SQLite alone can do without.
 
         Raises:
             StoreUnavailable: As `writing`.
+            StoreBusy: As `writing`, or at once.
         """
         with self._answering():
             self._prepare()
@@ -109,7 +120,8 @@ class Database:
             try:
                 cursor = connection.cursor()
                 if self.dialect == "sqlite":
-                    cursor.execute("BEGIN IMMEDIATE")
+                    with nullcontext() if wait else _without_waiting(cursor):
+                        cursor.execute("BEGIN IMMEDIATE")
                 for table in locked if self.dialect == "postgresql" else ():
                     cursor.execute(f'LOCK TABLE "{table}" IN EXCLUSIVE MODE')
                 yield cursor
@@ -171,12 +183,30 @@ class Database:
         try:
             yield
         except (SQLAlchemyError, self._driver_error, OSError) as error:
+            if _is_busy(error):
+                raise StoreBusy("another writes to the store") from error
             raise StoreUnavailable(f"the store cannot be used ({type(error).__name__})") from error
 
 
 def sqlite_uri(file: Path) -> str:
     """The address of a file."""
     return f"sqlite:///{file.absolute()}"
+
+
+@contextmanager
+def _without_waiting(cursor: DBAPICursor) -> Iterator[None]:
+    """SQLite does not wait for a lock that another holds, meanwhile."""
+    cursor.execute("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout = {1000 * WAIT_SECONDS}")
+
+
+def _is_busy(error: Exception) -> bool:
+    """Whether SQLite says that another holds its lock."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, sqlite3.Error) and getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _url(uri: str) -> URL:

@@ -220,3 +220,7 @@ class StoreUnavailable(ModelError):
     """A database of ours does not answer, or is full."""
 
     reason = "STORE_UNAVAILABLE"
+
+
+class StoreBusy(StoreUnavailable):
+    """Another writes to it, and was not waited for, or for too long."""

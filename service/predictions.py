@@ -41,7 +41,7 @@ from service.shadow import Question
 from service.tracing import span
 from service.trials import Trials
 from service.uploads import UploadStore
-from service.work import Check, Work
+from service.work import Check, Pace, Work
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +95,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         self._monitoring = monitoring
         self._archives = archives
         self._trials = trials
+        self._paces = {"Predict": Pace(), "CompareTherapies": Pace()}
 
     async def Predict(  # noqa: N802 - gRPC's name
         self,
@@ -103,7 +104,8 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
     ) -> prediction_pb2.PredictResponse:
         """By one or more models, or all that fit."""
         job = partial(self._predict, request, caller_of(context), self._trials.challengers.pinned())
-        return await self._work.run(recorded(job, self._work.alone), context=context)
+        pace = self._paces["Predict"] if _may_be_brief(request) else None
+        return await self._work.run(recorded(job, self._work.alone), context=context, pace=pace)
 
     async def CompareTherapies(  # noqa: N802 - gRPC's name
         self,
@@ -114,7 +116,8 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
     ) -> prediction_pb2.CompareTherapiesResponse:
         """Several therapies by one pinned set of models."""
         job = partial(self._compare, request, caller_of(context), self._trials.challengers.pinned())
-        return await self._work.run(recorded(job, self._work.alone), context=context)
+        pace = self._paces["CompareTherapies"] if _may_be_brief(request) else None
+        return await self._work.run(recorded(job, self._work.alone), context=context, pace=pace)
 
     async def ExtractFeatures(  # noqa: N802 - gRPC's name
         self,
@@ -213,6 +216,9 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
     @contextmanager
     def _opened(self, message: case_pb2.Case, caller: Caller) -> Iterator[tuple[Case, Instruments]]:
         """The case, and instruments that keep only features of files that its own holder can have deleted."""
+        if not message.scans:  # nothing is computed that might be kept
+            yield case_of(message, partial(self._uploads.open, caller.name, message.subject)), self._instruments
+            return
         # The shelf first: a deletion between the two is then one that ends it.
         shelf = self._cache.shelf(self._uploads.holder(caller.name, message.subject))
 
@@ -227,6 +233,11 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
                 if told.image.WhichOneof("source") == "files":  # each of them stays, so they stay together
                     shelf.stays(scan.image.digest)
             yield case, replace(self._instruments, cache=shelf)
+
+
+def _may_be_brief(request: prediction_pb2.PredictRequest | prediction_pb2.CompareTherapiesRequest) -> bool:
+    """Whether nothing is read, measured, fetched or drawn: models alone are asked, about what the caller gave."""
+    return not request.case.scans and not request.result_formats and not request.HasField("board")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ T = TypeVar("T")
 Check = Callable[[], None]
 """Called between steps of long work; raises Cancelled when the caller no longer waits."""
 
+BRIEF_SECONDS = 0.002
+"""Work that takes less may be done on the event loop; what it waits for there, such as a disk, is part of it."""
+
 Observe = Callable[[str, float], None]
 """Takes seconds spent in a stage (`queue`)."""
 
@@ -29,6 +32,22 @@ class Call(Protocol):
         """Seconds until the caller's deadline, or None."""
 
 
+class Pace:
+    """How long work of one kind takes: as long as the slowest of late, which is forgotten over some twenty more."""
+
+    def __init__(self) -> None:
+        self._seconds = 1.0
+
+    @property
+    def brief(self) -> bool:
+        """Whether it takes less time than it may be noticed that the event loop does nothing else."""
+        return self._seconds < BRIEF_SECONDS
+
+    def took(self, seconds: float) -> None:
+        """Takes note of one more."""
+        self._seconds = max(seconds, 0.8 * self._seconds)
+
+
 class Work:
     """Runs functions in threads, `workers` at a time, with at most `queue_size` waiting.
 
@@ -36,7 +55,7 @@ class Work:
     runs is told by its `check`, and keeps its place until its thread has really ended.
     All methods but `alone` belong to the event loop's thread. A thread goes from one piece of work to the next
     without asking the loop, and the loop is woken once for all that ended meanwhile: each time costs a call as much
-    as its trees.
+    as its trees. Work that is brief by what it took of late needs no thread at all while none has work.
     """
 
     def __init__(self, workers: int, queue_size: int, observe: Observe = lambda stage, seconds: None) -> None:
@@ -48,6 +67,7 @@ class Work:
         self._running: set[_Ticket] = set()
         self._ended: deque[_Ticket] = deque()
         self._woken = False
+        self._closed = False
         self._usual_seconds = 1.0
 
     @property
@@ -64,27 +84,29 @@ class Work:
         """Whether one piece of work runs, and none waits; any thread may ask."""
         return len(self._running) == 1 and not self._waiting
 
-    async def run(self, function: Callable[[Check], T], *, context: Call) -> T:
+    async def run(self, function: Callable[[Check], T], *, context: Call, pace: Pace | None = None) -> T:
         """Waits for a free thread and gives what `function` gives.
 
         Args:
             function: Called in a thread with a `check` that it calls between its steps.
             context: Of the call that waits for it.
+            pace: Of work like this, where it may be brief and waits for nothing that others hold; None where not.
 
         Raises:
             QueueFull: As many calls wait as may.
             Cancelled: Raised by `check` inside `function` after the caller went or its deadline passed.
         """
-        if self.depth + self.running >= self.workers + self.queue_size:
+        if self._closed or self.depth + self.running >= self.workers + self.queue_size:
             raise QueueFull(self._retry_after_seconds())
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        ticket = _Ticket(function, context.time_remaining(), done)
-        self._waiting.add(ticket)
-        try:
+        ticket = _Ticket(function, context.time_remaining(), pace, done)
+        if pace is not None and pace.brief and not self._running and not self._waiting:
+            self._running.add(ticket)
+            ticket.run()
+            self._end(ticket)
+        else:
+            self._waiting.add(ticket)
             self._threads.submit(self._work_off, ticket)
-        except RuntimeError:  # closed
-            self._waiting.discard(ticket)
-            raise QueueFull(self._retry_after_seconds()) from None
         try:
             return await done
         except asyncio.CancelledError:
@@ -99,6 +121,7 @@ class Work:
         deadline = time.monotonic() + drain_seconds
         while self._running and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)  # first: from here on no thread begins another
         waiting, running = list(self._waiting), list(self._running)  # threads change them meanwhile
         for ticket in waiting:
@@ -122,12 +145,18 @@ class Work:
         """On the loop, for all that ended."""
         self._woken = False  # first: what ends from here on wakes the loop again
         while self._ended:
-            ticket = self._ended.popleft()
-            self._running.discard(ticket)
-            if ticket.began:
-                self._observe("queue", ticket.began - ticket.came)
-                self._usual_seconds += 0.2 * (ticket.ended - ticket.began - self._usual_seconds)
-            ticket.settle()
+            self._end(self._ended.popleft())
+
+    def _end(self, ticket: "_Ticket") -> None:
+        """On the loop."""
+        self._running.discard(ticket)
+        if ticket.began:
+            seconds = ticket.ended - ticket.began
+            self._observe("queue", ticket.began - ticket.came)
+            self._usual_seconds += 0.2 * (seconds - self._usual_seconds)
+            if ticket.pace is not None:
+                ticket.pace.took(seconds)
+        ticket.settle()
 
     def _retry_after_seconds(self) -> int:
         """When a place in the queue should be free, from how long recent work took: 1 to 60 seconds."""
@@ -137,7 +166,14 @@ class Work:
 class _Ticket:
     """One piece of work, and whether its caller still waits."""
 
-    def __init__(self, function: Callable[[Check], Any], seconds_left: float | None, done: asyncio.Future[Any]) -> None:
+    def __init__(
+        self,
+        function: Callable[[Check], Any],
+        seconds_left: float | None,
+        pace: Pace | None,
+        done: asyncio.Future[Any],
+    ) -> None:
+        self.pace = pace
         self.done = done
         self.came = time.monotonic()
         self.began = self.ended = 0.0

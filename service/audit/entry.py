@@ -81,22 +81,26 @@ class Entry:
             AuditUnavailable: It is not recorded.
         """
         sent: object = None
+        failed: BaseException | None = None
 
         def made() -> Call | None:
-            nonlocal sent
+            nonlocal sent, failed
             if not self.taken():
                 return None
             try:
                 sent = self.facts.answered(answer)
-            except BaseException:  # whom it reaches records it as what it is
+            except BaseException as error:  # whom it reaches records it as what it is
+                failed = error
                 self._once.release()
-                raise
+                return None
             return self._call(OK, "")
 
         began = time.perf_counter()
         if self._means.records.write_at_once(made):
             self.sent = sent
             self._means.observe("audit", time.perf_counter() - began)
+        elif failed is not None:
+            raise failed
 
     def taken(self) -> bool:
         """Takes it upon the caller to say how the call ended; False where another has."""

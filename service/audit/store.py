@@ -5,11 +5,12 @@ to change or delete a row; who can switch that off still lacks the key.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Row, Select, Table, Text, select
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from models.database import Database
 from models.errors import BadStore
@@ -149,17 +150,21 @@ class AuditStore:
             StoreUnavailable: They are not recorded.
         """
         with self._database.adding(NAME) as cursor:
-            cursor.execute(_NEWEST)
-            row = cursor.fetchone()
-            head = Head(*row) if row else Head(0, BEFORE_THE_FIRST)
-            values: list[object] = []
-            for call in calls:
-                recorded = self._after(head, call)
-                head = Head(recorded.sequence, recorded.seal)
-                values += _VALUES(recorded)
-            if calls:  # all in one statement: PostgreSQL is asked once, not once a row
-                cursor.execute(f"{_INSERT} {', '.join([self._row] * len(calls))}", values)
-        return head
+            return self._add(cursor, calls)
+
+    def append_at_once(self, make: Callable[[], Call | None]) -> Head | None:
+        """Adds a row without waiting for who else writes, and gives it; where `is_file` only.
+
+        Args:
+            make: Called when nothing stands in the row's way any more; None where none is wanted after all.
+
+        Raises:
+            StoreUnavailable: It is not recorded.
+            StoreBusy: Another process writes; `make` was not called.
+        """
+        with self._database.adding(NAME, wait=False) as cursor:
+            call = make()
+            return None if call is None else self._add(cursor, [call])
 
     def rows(self, wanted: Wanted | None = None, *, newest: int | None = None) -> Iterator[Recorded]:
         """Rows in their order; of those that fit only the newest, where a number is given."""
@@ -179,6 +184,19 @@ class AuditStore:
         with self._database.reading() as connection:
             row = connection.execute(query).first()
         return _recorded(row) if row else None
+
+    def _add(self, cursor: DBAPICursor, calls: Sequence[Call]) -> Head:
+        cursor.execute(_NEWEST)
+        row = cursor.fetchone()
+        head = Head(*row) if row else Head(0, BEFORE_THE_FIRST)
+        values: list[object] = []
+        for call in calls:
+            recorded = self._after(head, call)
+            head = Head(recorded.sequence, recorded.seal)
+            values += _VALUES(recorded)
+        if calls:  # all in one statement: PostgreSQL is asked once, not once a row
+            cursor.execute(f"{_INSERT} {', '.join([self._row] * len(calls))}", values)
+        return head
 
     def _after(self, head: Head, call: Call) -> Recorded:
         told = (

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from models.errors import ModelError
+from models.errors import ModelError, StoreBusy
 from service.audit.call import Call
 from service.audit.store import AuditStore, Head
 from service.errors import AuditUnavailable
@@ -64,7 +64,7 @@ class Writer:
         await self._written_by(call)
 
     def write_at_once(self, make: Callable[[], Call | None]) -> bool:
-        """Records a call in this very thread, where the store is a file and no other row is being written or waits.
+        """Records a call in this very thread, where the store is a file and nobody else writes to it or waits to.
 
         Args:
             make: Gives the call when nothing stands in its way any more; None where it is not wanted after all.
@@ -78,14 +78,16 @@ class Writer:
         if not self._store.is_file or self._waiting or not self._writing.acquire(blocking=False):
             return False
         try:
-            if self._ended or (call := make()) is None:
-                return False
-            failure = self._written([call])
+            head = None if self._ended else self._store.append_at_once(make)
+            if head is not None:
+                self._succeeded(head)
+        except StoreBusy:
+            return False
+        except Exception as error:
+            raise self._failed(error) from None
         finally:
             self._writing.release()
-        if failure is not None:
-            raise failure
-        return True
+        return head is not None
 
     async def _written_by(self, call: Call | None) -> None:
         loop = asyncio.get_running_loop()
@@ -129,16 +131,22 @@ class Writer:
         try:
             head = self._store.append(calls)
         except Exception as error:
-            if self._well or not isinstance(error, ModelError):
-                log.exception("calls cannot be recorded, and are refused")
-            self._well = False
-            return AuditUnavailable()
+            return self._failed(error)
+        self._succeeded(head if calls else None)
+        return None
+
+    def _failed(self, error: Exception) -> AuditUnavailable:
+        if self._well or not isinstance(error, ModelError):
+            log.error("calls cannot be recorded, and are refused", exc_info=error)
+        self._well = False
+        return AuditUnavailable()
+
+    def _succeeded(self, head: Head | None) -> None:
         if not self._well:
             log.info("calls are recorded again")
         self._well = True
-        if calls:
+        if head is not None:
             self._note(head)
-        return None
 
     def _note(self, head: Head) -> None:
         try:

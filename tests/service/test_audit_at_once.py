@@ -2,9 +2,11 @@
 
 import asyncio
 import contextvars
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import grpc
@@ -15,7 +17,7 @@ from builders.postgres import postgres
 from builders.serving import serving
 from google.protobuf.message import Message
 
-from models.database import sqlite_uri
+from models.database import WAIT_SECONDS, sqlite_uri
 from radresponse.v1 import prediction_pb2
 from service.audit import entry
 from service.audit.call import Call
@@ -81,6 +83,27 @@ def test_while_another_row_is_written_it_is_left_to_the_writer(tmp_path: Path) -
         go_on.set()
         other.join()
     assert [row.call() for row in rows(tmp_path)] == [call(0)]
+
+
+def test_who_else_writes_is_not_waited_for_and_nothing_is_lost(tmp_path: Path) -> None:
+    """Another service on the same record: the writer's own thread waits for it, and no thread of work does."""
+    with writer_at(tmp_path) as writer, closing(sqlite3.connect(tmp_path / "audit.db", isolation_level=None)) as other:
+        assert writer.write_at_once(lambda: call(0))
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert not writer.write_at_once(lambda: pytest.fail("its row cannot go in"))
+        assert time.monotonic() - began < WAIT_SECONDS / 2
+
+        async def wait() -> None:
+            written = asyncio.create_task(writer.write(call(1)))
+            await asyncio.sleep(0.05)
+            assert not written.done()
+            other.execute("COMMIT")
+            await written
+
+        asyncio.run(wait())
+        assert writer.write_at_once(lambda: call(2))
+    assert [row.call() for row in rows(tmp_path)] == [call(0), call(1), call(2)]
 
 
 def test_a_record_that_is_away_or_ended_takes_none(tmp_path: Path) -> None:

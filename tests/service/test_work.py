@@ -14,7 +14,7 @@ import pytest
 
 from features.errors import Cancelled
 from service.errors import QueueFull
-from service.work import Check, Work
+from service.work import BRIEF_SECONDS, Check, Pace, Work
 
 METHOD = "/test.Heavy/Run"
 
@@ -292,6 +292,86 @@ def test_what_a_caller_sent_who_went_while_waiting_is_not_kept() -> None:
     asyncio.run(run())
 
 
+def brief() -> Pace:
+    """Of work that never took long."""
+    pace = Pace()
+    while not pace.brief:
+        pace.took(0.0)
+    return pace
+
+
+def thread_of_work(check: Check) -> str:
+    return threading.current_thread().name
+
+
+def test_brief_work_needs_no_thread_until_some_takes_long() -> None:
+    async def run() -> None:
+        here = threading.current_thread().name
+        work, pace, call = Work(1, 4), brief(), NoDeadline()
+        assert await work.run(thread_of_work, context=call, pace=pace) == here
+        assert (work.running, work.depth) == (0, 0)
+        assert await work.run(thread_of_work, context=call) != here  # of which nothing is known
+        await until(lambda: work.running == 0)
+        await work.run(lambda check: time.sleep(3 * BRIEF_SECONDS), context=call, pace=pace)
+        assert not pace.brief
+        assert await work.run(thread_of_work, context=call, pace=pace) != here
+        await work.close()
+        with pytest.raises(QueueFull):
+            await work.run(thread_of_work, context=call, pace=brief())
+
+    asyncio.run(run())
+
+
+def test_work_that_took_long_is_taken_for_brief_again_when_it_has_been_so_for_a_while() -> None:
+    pace = Pace()
+    assert not pace.brief  # nothing is known
+    took = 0
+    while not pace.brief:
+        pace.took(0.0)
+        took += 1
+    assert 10 < took < 50
+    pace.took(1.1 * BRIEF_SECONDS)
+    assert not pace.brief
+
+
+def test_brief_work_stands_in_line_behind_other_work() -> None:
+    """The event loop's own time is free only where no thread would do with it."""
+
+    async def run() -> None:
+        here = threading.current_thread().name
+        work, heavy = Work(2, 4), Heavy()
+        first = asyncio.create_task(work.run(lambda check: heavy(b"a", check), context=NoDeadline()))
+        await until(lambda: work.running == 1)
+        assert await work.run(thread_of_work, context=NoDeadline(), pace=brief()) != here
+        heavy.let_go.set()
+        assert await first == b"a"
+        await work.close()
+
+    asyncio.run(run())
+
+
+def test_brief_work_ends_as_other_work_does() -> None:
+    """Its answer, its error, its deadline; and whether it is alone."""
+
+    async def run() -> None:
+        work, call, late = Work(1, 4), NoDeadline(), Late()
+        assert await work.run(lambda check: (work.running, work.alone()), context=call, pace=brief()) == (1, True)
+        with pytest.raises(OSError, match="gone"):
+            await work.run(lambda check: fail("gone"), context=call, pace=brief())
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await work.run(lambda check: next(iter(())), context=call, pace=brief())
+        with pytest.raises(Cancelled):
+            await work.run(thread_of_work, context=late, pace=brief())
+        assert (work.running, work.depth) == (0, 0)
+        await work.close()
+
+    asyncio.run(run())
+
+
+def fail(message: str) -> None:
+    raise OSError(message)
+
+
 def test_many_calls_that_come_and_go_leave_nothing_behind() -> None:
     async def test(on: Bench) -> None:
         calls = [on.call(b"%d" % number, timeout=0.05 + 0.01 * (number % 5)) for number in range(40)]
@@ -315,3 +395,10 @@ class NoDeadline:
 
     def time_remaining(self) -> float | None:
         return None
+
+
+class Late(NoDeadline):
+    """A call whose deadline has passed."""
+
+    def time_remaining(self) -> float | None:
+        return -1.0
