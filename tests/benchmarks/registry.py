@@ -40,6 +40,18 @@ PACKAGES = {
     "mlserver": ("mlserver==1.7.1", "mlserver-mlflow==1.7.1", "uvloop==0.21.0", "xgboost-cpu==3.2.0"),
 }
 START_SECONDS = 120.0
+INFER = "/inference.GRPCInferenceService/ModelInfer"
+MLSERVER_REQUEST = """
+import json, sys
+from mlserver.grpc.dataplane_pb2 import ModelInferRequest
+request = ModelInferRequest(model_name=sys.argv[1])
+request.parameters["content_type"].string_param = "pd"
+for name, value in json.load(sys.stdin).items():
+    one = request.inputs.add(name=name, datatype="FP64", shape=[1, 1])
+    one.contents.fp64_contents.append(value)
+sys.stdout.buffer.write(request.SerializeToString())
+"""
+"""Written by MLServer's own messages, in its environment."""
 PREDICT = "/radresponse.v1.PredictionService/Predict"
 
 
@@ -54,11 +66,11 @@ def measure(say: Say) -> dict[str, Any]:
             f"in each of which the servers take turns ({SECONDS:.0f} s each)\n"
         )
         loads: dict[str, Load] = {}
-        for name, started in ((OURS, _ours), ("mlflow models serve", _mlflow), ("MLServer", _mlserver)):
+        for started in (_ours, _mlflow, _mlserver):
             try:
-                loads[name] = running.enter_context(started(place, case, truth))
+                loads |= running.enter_context(started(place, case, truth))
             except (subprocess.CalledProcessError, RuntimeError, OSError) as error:
-                say(f"{name} did not run: {error}\n")
+                say(f"{started.__name__[1:]} did not run: {error}\n")
         figures: dict[str, Any] = {name: {callers: [] for callers in CALLERS} for name in loads}
         for _ in range(ROUNDS):
             for callers in CALLERS:
@@ -104,7 +116,7 @@ def _version(folder: Path) -> tuple[pd.DataFrame, float]:
 
 
 @contextmanager
-def _ours(folder: Path, case: dict[str, float], truth: float) -> Iterator[Load]:
+def _ours(folder: Path, case: dict[str, float], truth: float) -> Iterator[dict[str, Load]]:
     """Registered and admitted as docs/register.md says."""
     from models.__main__ import main  # noqa: PLC0415
     from models.registry import Registry  # noqa: PLC0415
@@ -132,21 +144,21 @@ def _ours(folder: Path, case: dict[str, float], truth: float) -> Iterator[Load]:
         with grpc.insecure_channel(server.address) as channel:
             answer = prediction_pb2_grpc.PredictionServiceStub(channel).Predict(request)
         _require(answer.predictions[0].outcome.probability, truth)
-        yield lambda callers: _load("load", request.SerializeToString(), server.address, PREDICT, str(callers))
+        yield {OURS: lambda callers: _load("load", request.SerializeToString(), server.address, PREDICT, str(callers))}
 
 
 @contextmanager
-def _mlflow(folder: Path, case: dict[str, float], truth: float) -> Iterator[Load]:
+def _mlflow(folder: Path, case: dict[str, float], truth: float) -> Iterator[dict[str, Load]]:
     port = free_port()
     words = ["-m", "mlflow", "models", "serve", "-m", str(folder / "model"), "--env-manager", "local"]
     body = json.dumps({"dataframe_split": {"columns": list(case), "data": [list(case.values())]}}).encode()
     with _server("mlflow", [*words, "--port", str(port), "--host", "127.0.0.1"], folder, port, "/health"):
         _require_class(_post(port, "/invocations", body)["predictions"][0], truth)
-        yield lambda callers: _load("http_load", body, str(port), "/invocations", str(callers))
+        yield {"mlflow models serve": lambda callers: _load("http_load", body, str(port), "/invocations", str(callers))}
 
 
 @contextmanager
-def _mlserver(folder: Path, case: dict[str, float], truth: float) -> Iterator[Load]:
+def _mlserver(folder: Path, case: dict[str, float], truth: float) -> Iterator[dict[str, Load]]:
     port, home = free_port(), folder / "mlserver"
     home.mkdir()
     told = {
@@ -162,7 +174,15 @@ def _mlserver(folder: Path, case: dict[str, float], truth: float) -> Iterator[Lo
     path = f"/v2/models/{NAME}/infer"
     with _server("mlserver", ["-m", "mlserver.cli.main", "start", str(home)], folder, port, f"/v2/models/{NAME}/ready"):
         _require_class(_post(port, path, body)["outputs"][0]["data"][0], truth)
-        yield lambda callers: _load("http_load", body, str(port), path, str(callers))
+        address = f"127.0.0.1:{ports['grpc_port']}"
+        message = subprocess.run(
+            [str(_installed("mlserver")), "-c", MLSERVER_REQUEST, NAME],
+            input=json.dumps(case).encode(), stdout=subprocess.PIPE, check=True,
+        ).stdout  # fmt: skip
+        yield {
+            "MLServer, REST": lambda callers: _load("http_load", body, str(port), path, str(callers)),
+            "MLServer, gRPC": lambda callers: _load("load", message, address, INFER, str(callers)),
+        }
 
 
 @contextmanager
