@@ -164,7 +164,7 @@ def digest_of(inputs: Mapping[str, Inputs]) -> str:
         numbers = tuple(sorted(values.keys() - words.keys() if words else values))
         update(hasher, _heading(name, numbers))
         update(hasher, pack(f"<{len(numbers)}d", *map(values.__getitem__, numbers)))
-        update(hasher, f"{json.dumps(sorted(words.items()))}\n".encode())
+        update(hasher, f"{json.dumps(sorted(words.items()))}\n".encode() if words else b"[]\n")
     return hasher.hexdigest()
 
 

@@ -53,6 +53,7 @@ class Metrics:
         )  # fmt: skip
         self._stages: dict[tuple[str, str, str], Histogram] = {}
         """Prometheus' own look for a label takes longer than to count."""
+        self._ended: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._uploaded = Counter("radresponse_upload_bytes", "Bytes of images received.", registry=self.registry)
         self._drift = Gauge(
             "radresponse_drift_psi",
@@ -100,8 +101,11 @@ class Metrics:
 
     def call(self, method: str, code: str, seconds: float) -> None:
         """Adds one answered call."""
-        self._calls.labels(method, code).inc()
-        self._call_seconds.labels(method).observe(seconds)
+        if (of_method := self._ended.get((method, code))) is None:
+            of_method = self._calls.labels(method, code), self._call_seconds.labels(method)
+            self._ended[method, code] = of_method
+        of_method[0].inc()
+        of_method[1].observe(seconds)
 
     def shadow(self, model: str, version: str, result: str) -> None:
         """Adds one question to a challenger in shadow."""
