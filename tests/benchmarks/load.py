@@ -1,22 +1,44 @@
 """Callers in a process of their own: each sends the same request again as soon as it has its answer.
 
 `python -m tests.benchmarks.load ADDRESS METHOD CALLERS SECONDS <REQUEST` prints figures as JSON. Requests
-and answers stay bytes here, so that the caller's own work is as small as it can be.
+and answers stay bytes here, and one caller alone needs no event loop, so that the caller's own work is as small as it
+can be.
 """
 
 import asyncio
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import grpc
 
 WARM_UP_SECONDS = 1.0
 
 
-async def load(address: str, method: str, callers: int, seconds: float, request: bytes) -> dict[str, float]:
+def load(address: str, method: str, callers: int, seconds: float, request: bytes) -> dict[str, float]:
     """p50 and p99 in milliseconds, and calls a second; any call that fails ends it all."""
+    if callers > 1:
+        return asyncio.run(_load(address, method, callers, seconds, request))
+    with grpc.insecure_channel(address) as channel:
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
+        return alone(lambda: call(request, timeout=60), seconds)
+
+
+def alone(call: Callable[[], object], seconds: float) -> dict[str, float]:
+    """Figures of one caller who does nothing else."""
+    until = time.perf_counter() + WARM_UP_SECONDS
+    while time.perf_counter() < until:
+        call()
+    took = []
+    until = (began := time.perf_counter()) + seconds
+    while (started := time.perf_counter()) < until:
+        call()
+        took.append(time.perf_counter() - started)
+    return figures_of([took], time.perf_counter() - began)
+
+
+async def _load(address: str, method: str, callers: int, seconds: float, request: bytes) -> dict[str, float]:
     async with grpc.aio.insecure_channel(address) as channel:
         call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
         await _call_on(call, request, time.perf_counter() + WARM_UP_SECONDS)
@@ -47,5 +69,5 @@ async def _call_on(call: "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]", reque
 
 if __name__ == "__main__":
     _address, _method, _callers, _seconds = sys.argv[1:]
-    _figures = asyncio.run(load(_address, _method, int(_callers), float(_seconds), sys.stdin.buffer.read()))
+    _figures = load(_address, _method, int(_callers), float(_seconds), sys.stdin.buffer.read())
     sys.stdout.write(json.dumps(_figures))
