@@ -1,7 +1,7 @@
 """The row of one call: written once, by the event loop, or by the thread that made the answer.
 
-A thread that writes the row itself spares the caller two hand-overs between threads, half a millisecond in all; many
-rows at a time are better left to the writer's own thread.
+Who writes the row where the answer was made spares the caller two hand-overs between threads, which take as long as the
+row; many rows at a time are better left to the writer's own thread.
 """
 
 import contextvars
@@ -50,7 +50,7 @@ class Means:
 
 
 class Entry:
-    """Of one call; `write_at_once` may be called in a thread, all else belongs to the event loop."""
+    """Of one call; `write_at_once` and `taken` may be called in any thread, all else belongs to the event loop."""
 
     def __init__(self, method: str, facts: Facts, means: Means) -> None:
         self.facts = facts
