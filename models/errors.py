@@ -224,3 +224,5 @@ class StoreUnavailable(ModelError):
 
 class StoreBusy(StoreUnavailable):
     """Another writes to it, and was not waited for, or for too long."""
+
+    reason = "STORE_BUSY"
