@@ -30,12 +30,7 @@ class Database:
     """Tables at one address, made when they are first used. Safe to share between threads."""
 
     def __init__(
-        self,
-        uri: str,
-        tables: MetaData,
-        also: Sequence[tuple[str, str]] = (),
-        *,
-        must_exist: bool = False,
+        self, uri: str, tables: MetaData, also: Sequence[tuple[str, str]] = (), *, must_exist: bool = False
     ) -> None:
         """Connects to nothing yet.
 

@@ -260,8 +260,9 @@ def _covariates(message: Mapping[str, case_pb2.Covariate]) -> dict[str, float | 
 
 
 def _given(message: Mapping[str, float]) -> dict[str, float]:
-    names = tuple(sorted(message))  # a map of protobuf gives its items slowly
-    _require_features(names)
+    names = sorted(message)  # a map of protobuf gives its items slowly
+    for name in names:
+        _require_feature(name)
     given = dict(zip(names, map(message.__getitem__, names), strict=True))
     if not all(map(math.isfinite, given.values())):
         for name, value in given.items():
@@ -269,16 +270,9 @@ def _given(message: Mapping[str, float]) -> dict[str, float]:
     return given
 
 
-@lru_cache(maxsize=64)
-def _require_features(names: tuple[str, ...]) -> None:
-    """Checks names; a caller gives the same hundreds with each case."""
-    for name in names:
-        _require_feature(name)
-
-
 @lru_cache(maxsize=16_384)
 def _require_feature(name: str) -> None:
-    """Checks a name; most are those of other cases."""
+    """Checks a name; a caller gives the same hundreds with each case."""
     if not _COLUMN.fullmatch(name):
         raise BadRequestField(
             "case.features", "a name of another form than wanted: a column such as measure.ct.baseline.all.count"

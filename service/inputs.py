@@ -168,9 +168,9 @@ def digest_of(inputs: Mapping[str, Inputs]) -> str:
     return hasher.hexdigest()
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def _heading(model: str, columns: tuple[str, ...]) -> bytes:
-    """The same for every case: only columns of the model stand there."""
+    """The same for most cases: only columns of the model stand there, no value does."""
     return f"{json.dumps([model, columns])}\n".encode()
 
 
